@@ -1,0 +1,1 @@
+"""Runs sql/, fits the rates, writes one verdict per gateway error."""

@@ -1,0 +1,40 @@
+"""Everything that can go wrong, named by the side at fault.
+
+A bad log line is never raised: it becomes a row of ``rejected_lines``.
+"""
+
+
+class ForensicsError(Exception):
+    """Root of all errors that a user can act on: what failed, where, and what to try."""
+
+    exit_code = 1
+
+
+class UsageError(ForensicsError):
+    """The command line or its values are off."""
+
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """A setting is unknown or has a value that cannot be used."""
+
+
+class SourceError(ForensicsError):
+    """A log or timeline source cannot be reached, or refuses us."""
+
+    exit_code = 4
+
+
+class RejectedLinesError(ForensicsError):
+    """More lines were rejected than allowed."""
+
+    exit_code = 5
+
+
+class StoreError(ForensicsError):
+    """The lake cannot be read or written."""
+
+
+class QueryError(ForensicsError):
+    """A SQL file of this project failed: a defect, named with its file."""

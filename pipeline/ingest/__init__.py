@@ -1,0 +1,1 @@
+"""Access-log objects to Parquet: list, fetch, parse, commit."""

@@ -1,0 +1,1 @@
+"""Plotly figures, the HTML page, and the terminal summary."""

@@ -1,0 +1,1 @@
+"""One module per source, one `events` table; coverage, settings, lifetimes."""

@@ -1,0 +1,1 @@
+"""Plain functions, one per command: no printing, no terminal."""
