@@ -6,6 +6,7 @@ its ``-1`` in the three processing times is kept, because it says that a step ne
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 import pyarrow as pa
@@ -30,6 +31,14 @@ class Table:
     name: str
     grain: str
     schema: pa.Schema
+
+
+@dataclass(frozen=True)
+class Window:
+    """Half-open span of time [since, until), UTC; None is open."""
+
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 class EventKind(StrEnum):
@@ -77,16 +86,16 @@ REQUESTS = Table(
             column("target_ip", SYMBOL, "target address; NULL when no target was chosen"),
             column("target_port", pa.int32(), "target port"),
             column("request_processing_time", REAL, "s from receipt to dispatch; -1 when never dispatched"),
-            column("target_processing_time", REAL, "s from dispatch to the first response byte; -1 when none"),
+            column("target_processing_time", REAL, "s from dispatch to first response byte; -1 when none"),
             column("response_processing_time", REAL, "s from first byte to sending it on; -1 when none"),
             column("elb_status_code", pa.int16(), "status that the client received"),
-            column("target_status_code", pa.int16(), "status from the target; NULL when the ALB made its own"),
+            column("target_status_code", pa.int16(), "status from the target; NULL: the ALB made its own"),
             column("received_bytes", WHOLE, "request size in bytes, headers included"),
             column("sent_bytes", WHOLE, "response size in bytes, headers included"),
             column("request_verb", SYMBOL, "text before the first blank of the request line"),
             column("request_url", TEXT, "text between the first and the last blank of the request line"),
             column("request_proto", SYMBOL, "text after the last blank of the request line"),
-            column("request_line", TEXT, "whole request line, only where the three parts do not give it back"),
+            column("request_line", TEXT, "whole request line, only where its three parts lose something"),
             column("user_agent", SYMBOL, "user agent as logged, escapes undecoded"),
             column("ssl_cipher", SYMBOL, "TLS cipher of the client connection"),
             column("ssl_protocol", SYMBOL, "TLS version of the client connection"),
@@ -259,12 +268,16 @@ CANDIDATES = Table(
         [
             column("request_id", TEXT, "gateway error", required=True),
             column("cause", TEXT, "id of the cause", required=True),
-            column("cluster_id", TEXT, "event or episode that could have made it; NULL: a background", required=False),
+            column("cluster_id", TEXT, "event, episode or background that could have made it", required=True),
             column("rate_group", TEXT, "errors that share one unknown rate", required=True),
             column("event_id", TEXT, "event in `events`"),
             column("lag_s", REAL, "s from the event to the failure"),
+            column("exposure", REAL, "events, or requests, in the cluster", required=True),
+            column("support", REAL, "evidence in lines that are no errors, as errors", required=True),
             column("log_likelihood", REAL, "ln of the density per second, target and class", required=True),
             column("evidence", TEXT, "a sentence", required=True),
+            column("log_rate", REAL, "ln of the rate that the incident taught", required=True),
+            column("probability", REAL, "that this candidate is the one", required=True),
         ]
     ),
 )

@@ -1,0 +1,59 @@
+# Two commands for a fresh machine: `make demo` and `make test`. Both make their own virtual environment.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: demo test test-long lint unit docs demo-data bench accuracy clean
+
+demo: $(VENV)/installed
+	$(BIN)/forensics demo --output forensics-demo.html
+
+test: lint unit
+
+lint: $(VENV)/developer
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/sqlfluff lint --disable-progress-bar sql
+
+unit: $(VENV)/developer browser
+	$(BIN)/pytest -n 2 --dist worksteal -m "not long"
+
+# Everything that needs more than a few minutes.
+test-long: $(VENV)/developer browser
+	$(BIN)/pytest -n 2 --dist worksteal
+
+# docs/causes.md, docs/schema.md, docs/cli.md from the code; a test compares them.
+docs: $(VENV)/developer
+	$(BIN)/python -m tests.support.generated_docs
+
+# fixtures/demo from the simulator; a test compares it.
+demo-data: $(VENV)/developer
+	$(BIN)/python -m fixtures.world --demo
+
+bench: $(VENV)/developer
+	$(BIN)/python -m tests.benchmarks.ingest
+	$(BIN)/python -m tests.benchmarks.attribute
+
+accuracy: $(VENV)/developer
+	$(BIN)/python -m tests.benchmarks.accuracy
+
+# The report is tested in a real browser.
+.PHONY: browser
+browser:
+	@command -v chromium >/dev/null || { $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy --no-install-recommends chromium; }
+
+$(VENV)/installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q -e .
+	touch $@
+
+$(VENV)/developer: $(VENV)/installed
+	$(BIN)/pip install -q -e ".[dev]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,95 @@
+"""The causes: one SQL file each, with a TOML header in its comments.
+
+The header is shaped like Python's inline script metadata, so the standard library reads it and the file
+stays plain SQL.
+"""
+
+import re
+import tomllib
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Literal, get_args
+
+from pipeline import queries
+from pipeline.errors import QueryError
+
+RateKind = Literal["fixed", "per_event", "steady", "episodic"]
+_HEADER = re.compile(r"^-- /// cause\n((?:-- .*\n)+)-- ///$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Cause:
+    """One cause of gateway errors.
+
+    Attributes:
+        id: name in `attributions.cause`; the stem of its SQL file.
+        title: what it is, in words.
+        statuses: status codes that it can give.
+        rate: how its unknown rate behaves, see `pipeline.attribute.rates`.
+        needs: tables that its SQL reads.
+        sources: families of timeline sources that reveal it (`nodes`, `pods`, `deregistrations`).
+        remedy: what to change, with ``{placeholders}`` for settings of the error's load balancer.
+        doc: the comment below the header.
+    """
+
+    id: str
+    title: str
+    statuses: tuple[int, ...]
+    rate: RateKind
+    needs: tuple[str, ...]
+    sources: tuple[str, ...]
+    remedy: str
+    doc: str
+
+    @property
+    def query(self) -> str:
+        """Name of its SQL file."""
+        return f"causes/{self.id}"
+
+
+def load() -> list[Cause]:
+    """All causes, sorted by id.
+
+    Raises:
+        QueryError: a header is missing or incomplete.
+    """
+    return [_read(name) for name in queries.names("causes")]
+
+
+def digest() -> str:
+    """Hash over all cause files: two runs with the same digest decided by the same rules."""
+    content = "\0".join(queries.read(name) for name in queries.names("causes"))
+    return blake2b(content.encode(), digest_size=6).hexdigest()
+
+
+def _read(name: str) -> Cause:
+    text = queries.read(name)
+    match = _HEADER.search(text)
+    if not match:
+        raise QueryError(f"sql/{name}.sql: no '-- /// cause' header")
+    try:
+        header = tomllib.loads("\n".join(line[3:] for line in match[1].splitlines()))
+        cause = Cause(
+            id=header["id"],
+            title=header["title"],
+            statuses=tuple(header["statuses"]),
+            rate=header["rate"],
+            needs=tuple(header["needs"]),
+            sources=tuple(header["sources"]),
+            remedy=header["remedy"],
+            doc=_comment_below(text[match.end() :]),
+        )
+    except (tomllib.TOMLDecodeError, KeyError) as problem:
+        raise QueryError(f"sql/{name}.sql: header: {problem}") from problem
+    if f"causes/{cause.id}" != name or cause.rate not in get_args(RateKind):
+        raise QueryError(f"sql/{name}.sql: header: id or rate is off")
+    return cause
+
+
+def _comment_below(text: str) -> str:
+    lines = []
+    for line in text.strip().splitlines():
+        if not line.startswith("--"):
+            break
+        lines.append(line[2:].strip())
+    return " ".join(lines).strip()

@@ -1,0 +1,47 @@
+"""Which families of sources observed an instant, so that "no event" differs from "not asked"."""
+
+import polars as pl
+
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "nodes": ("scaling_activities", "cloudtrail", "audit", "nodes", "instances", "eventbridge"),
+    "pods": ("pods", "audit"),
+    "deregistrations": ("cloudtrail",),
+}
+"""Family -> sources of `coverage`, each of which is enough on its own."""
+
+REVEALED_BY: dict[str, tuple[str, ...]] = {
+    "connect_timeout": ("nodes",),
+    "tls_timeout": ("nodes",),
+    "no_answer": ("nodes",),
+    "not_connected": ("nodes", "pods"),
+    "closed_at_once": ("nodes", "pods"),
+    "closed_midway": ("nodes", "pods", "deregistrations"),
+}
+"""Failure class -> families in which its event would be seen."""
+
+
+def missing_families(errors: pl.DataFrame, coverage: pl.DataFrame) -> list[list[str]]:
+    """Families that could reveal the cause of each error but did not observe its instant.
+
+    Args:
+        errors: rows of `gateway_errors` (``failure_class``, ``failed_at``).
+        coverage: rows of `coverage`.
+
+    Returns:
+        One list of family names per error, in order.
+    """
+    observed = {
+        family: _observed(errors, coverage.filter(pl.col("source").is_in(sources)))
+        for family, sources in FAMILIES.items()
+    }
+    return [
+        [family for family in REVEALED_BY.get(failure_class, ()) if not observed[family][index]]
+        for index, failure_class in enumerate(errors["failure_class"])
+    ]
+
+
+def _observed(errors: pl.DataFrame, spans: pl.DataFrame) -> list[bool]:
+    observed = pl.repeat(value=False, n=errors.height, eager=True)
+    for covered_from, covered_to in spans.select("covered_from", "covered_to").unique().iter_rows():
+        observed = observed | errors["failed_at"].is_between(covered_from, covered_to)
+    return observed.to_list()

@@ -1,0 +1,172 @@
+"""Unknown rates and the posterior of every candidate, by expectation-maximisation.
+
+Each candidate says: *if* this cause acted through this cluster (an event, an episode, a background),
+errors like this one would come with density exp(log_likelihood) per second, target and class. How often
+it acts is unknown, and is estimated from the incident itself:
+
+* ``per_event``: every event i of a group has a size of its own, Gamma(shape, mean): most events are
+  harmless, a few are not. The group's mean is shared, so frequent harmless events earn a low rate.
+* ``steady``: one rate per request for the group.
+* ``episodic``: a quiet rate, and rare minutes in which a fair share of the requests fails.
+* ``fixed`` (or a group that states no prior): the rate is part of the likelihood already.
+
+An error never raises the rate that judges it: sizes are computed from the *other* errors of the cluster.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy.special import gammaln
+
+from pipeline.attribute.causes import Cause
+
+Floats = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+_ROUNDS = 200
+_SETTLED = 1e-5
+_PRIOR_WEIGHT = 0.5
+"""A prior mean counts as half an observed error."""
+_EVENT_SHAPE = 0.4
+"""Sizes of events of one kind scatter widely: most none, a few many."""
+_EPISODE_ODDS = 1e-4
+"""Prior odds that a minute of a target (group) is an episode: one in a week of minutes."""
+_EPISODE_SHAPE, _EPISODE_REQUESTS = 0.5, 2.0
+"""Within an episode any failing share is likely: Gamma(0.5) over two requests."""
+
+
+@dataclass(frozen=True)
+class _Groups:
+    """Shared rates: one entry per (cause, rate_group)."""
+
+    kind: list[str]
+    exposure: Floats
+    prior: Floats
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Candidates as arrays, aligned."""
+
+    error: Indices
+    cluster: Indices
+    group: Indices
+    exposure: Floats
+    support: Floats
+    likelihood: Floats
+
+
+def posterior(candidates: pl.DataFrame, causes: list[Cause]) -> pl.DataFrame:
+    """Add the probability of every candidate.
+
+    Args:
+        candidates: rows of the cause files with their ``cause``; rows without ``request_id`` state the
+            exposure and the prior rate of their group.
+        causes: the causes, for the kinds of their rates.
+
+    Returns:
+        The rows with a request, with ``probability`` (they sum to 1 over each request) and ``log_rate``.
+    """
+    rows = candidates.filter(pl.col("request_id").is_not_null())
+    if rows.is_empty():
+        return rows.with_columns(pl.lit(None, dtype=pl.Float64).alias(n) for n in ("probability", "log_rate"))
+    keyed = rows.with_columns(
+        (pl.col("cause") + "\t" + pl.col("rate_group")).alias("group_key"),
+        (pl.col("cause") + "\t" + pl.col("rate_group") + "\t" + pl.col("cluster_id")).alias("cluster_key"),
+    ).sort("request_id", "cluster_key", "event_id", "log_likelihood")
+    names = keyed["group_key"].unique().sort()
+    groups = _groups(names, candidates, {cause.id: cause.rate for cause in causes})
+    arrays = _Rows(
+        error=_codes(keyed["request_id"]),
+        cluster=_codes(keyed["cluster_key"]),
+        group=_codes(keyed["group_key"]),
+        exposure=keyed["exposure"].to_numpy().astype(np.float64),
+        support=keyed["support"].to_numpy().astype(np.float64),
+        likelihood=keyed["log_likelihood"].to_numpy().astype(np.float64),
+    )
+    probability = _settle(arrays, groups)
+    return keyed.drop("group_key", "cluster_key").with_columns(
+        pl.Series("probability", probability),
+        pl.Series("log_rate", _log_rates(arrays, groups, probability)),
+    )
+
+
+def _codes(values: pl.Series) -> Indices:
+    """Dense numbers for distinct values, in their sorted order."""
+    return (values.rank("dense").to_numpy() - 1).astype(np.int64)
+
+
+def _groups(names: pl.Series, candidates: pl.DataFrame, kinds: dict[str, str]) -> _Groups:
+    stated = (
+        candidates.filter(pl.col("request_id").is_null())
+        .group_by((pl.col("cause") + "\t" + pl.col("rate_group")).alias("group_key"))
+        .agg(pl.col("exposure").sum(), pl.col("prior_rate").max())
+    )
+    table = pl.DataFrame({"group_key": names}).join(stated, on="group_key", how="left", maintain_order="left")
+    return _Groups(
+        kind=[
+            "fixed" if prior is None else kinds[name.split("\t")[0]]
+            for name, prior in zip(names, table["prior_rate"], strict=True)
+        ],
+        exposure=table["exposure"].fill_null(0.0).to_numpy().astype(np.float64),
+        prior=table["prior_rate"].fill_null(1.0).to_numpy().astype(np.float64),
+    )
+
+
+def _settle(rows: _Rows, groups: _Groups) -> Floats:
+    """Alternate between responsibilities and rates until neither moves."""
+    probability = _normalised(rows, np.log(groups.prior[rows.group]))
+    for _ in range(_ROUNDS):
+        updated = _normalised(rows, _log_rates(rows, groups, probability))
+        moved = float(np.abs(updated - probability).max())
+        # Half steps: a cluster and its rival must not swap their errors back and forth.
+        probability = 0.5 * (probability + updated)
+        if moved < _SETTLED:
+            break
+    return probability
+
+
+def _normalised(rows: _Rows, log_rates: Floats) -> Floats:
+    score = rows.likelihood + log_rates
+    best = np.full(int(rows.error.max()) + 1, -np.inf)
+    np.maximum.at(best, rows.error, score)
+    weight = np.exp(score - best[rows.error])
+    total = np.bincount(rows.error, weight)
+    shares: Floats = weight / total[rows.error]
+    return shares
+
+
+def _log_rates(rows: _Rows, groups: _Groups, probability: Floats) -> Floats:
+    blamed = np.bincount(rows.group, probability, minlength=len(groups.kind))
+    mean = (blamed + _PRIOR_WEIGHT) / (groups.exposure + _PRIOR_WEIGHT / groups.prior)
+    size = np.bincount(rows.cluster, probability)[rows.cluster]
+    others = np.maximum(size - probability, 0.0) + rows.support
+    rate = mean[rows.group]
+    kinds = np.array(groups.kind)[rows.group]
+    of_event = (_EVENT_SHAPE + others) / (_EVENT_SHAPE / rate + rows.exposure)
+    of_episode = _episode_rate(others, np.maximum(rows.exposure - 1.0, 0.5), rate)
+    log_rate: Floats = np.log(
+        np.select(
+            [kinds == "per_event", kinds == "steady", kinds == "episodic"], [of_event, rate, of_episode], 1.0
+        )
+    )
+    return log_rate
+
+
+def _episode_rate(others: Floats, exposure: Floats, quiet: Floats) -> Floats:
+    """Rate of a minute given the other errors in it: quiet, or an episode, by their odds."""
+    expected = np.maximum(quiet * exposure, 1e-300)
+    log_quiet = others * np.log(expected) - expected
+    shape, scale = _EPISODE_SHAPE, _EPISODE_REQUESTS
+    log_episode = (
+        gammaln(shape + others)
+        - gammaln(shape)
+        + shape * np.log(scale / (scale + exposure))
+        + others * np.log(exposure / (scale + exposure))
+    )
+    odds = _EPISODE_ODDS * np.exp(np.clip(log_episode - log_quiet, -50.0, 50.0))
+    share = odds / (1.0 + odds)
+    rate: Floats = share * (shape + others) / (scale + exposure) + (1.0 - share) * quiet
+    return rate

@@ -1,0 +1,70 @@
+"""From tables in the engine to verdicts: sql/intermediate, sql/causes, rates, decision.
+
+The engine must hold `requests`, `error_rows`, `events`, `settings`, `coverage` and, before
+`attribute`, `lifetimes`.
+"""
+
+from datetime import datetime
+
+import polars as pl
+
+from pipeline import __version__
+from pipeline.attribute import causes as catalogue
+from pipeline.attribute import idle_gaps
+from pipeline.attribute.rates import posterior
+from pipeline.attribute.verdicts import Verdicts, decide, titles
+from pipeline.engine.duckdb import Engine
+from pipeline.model import Window
+
+_TRAFFIC = ("pair_minutes", "target_minutes", "sightings")
+_ERRORS = (
+    "scoped_settings",
+    "target_groups",
+    "error_lines",
+    "error_exposure",
+    "error_gaps",
+    "error_waits",
+    "gateway_errors",
+    "service_ports",
+    "pod_ends",
+    "bursts",
+)
+
+
+def observe_traffic(engine: Engine) -> pl.DataFrame:
+    """Summarise the requests per minute and target.
+
+    Returns:
+        `sightings`: per target and stretch of traffic ``first_seen_at``, ``last_seen_at``, ``requests``.
+    """
+    for name in _TRAFFIC:
+        engine.keep(name, f"intermediate/{name}")
+    return engine.frame("intermediate/sightings")
+
+
+def attribute(engine: Engine, window: Window) -> Verdicts:
+    """Attribute every gateway error of the window.
+
+    Leaves the tables `gateway_errors`, `candidates`, `attributions` and `causes` in the engine.
+    """
+    values: dict[str, datetime | None] = {"since": window.since, "until": window.until}
+    for name in _ERRORS:
+        engine.keep(name, f"intermediate/{name}", values)
+    errors = engine.table("gateway_errors")
+    fits, _ = idle_gaps.fit(errors)
+    engine.attach("idle_gap_fits", fits)
+    causes = catalogue.load()
+    found = [engine.frame(cause.query).with_columns(pl.lit(cause.id).alias("cause")) for cause in causes]
+    candidates = posterior(pl.concat(found, how="vertical_relaxed"), causes)
+    attributions = decide(
+        errors,
+        candidates,
+        engine.table("coverage"),
+        causes,
+        tool_version=__version__,
+        causes_hash=catalogue.digest(),
+    )
+    engine.attach("candidates", candidates)
+    engine.attach("attributions", attributions)
+    engine.attach("causes", titles(causes))
+    return Verdicts(attributions, candidates)

@@ -1,0 +1,109 @@
+"""One verdict per gateway error, from the probabilities of its candidates."""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from pipeline.attribute.causes import Cause
+from pipeline.attribute.coverage import missing_families
+from pipeline.model import ATTRIBUTIONS
+
+INSUFFICIENT = "insufficient_evidence"
+INSUFFICIENT_TITLE = "A source that the decision needs did not observe the instant"
+INSUFFICIENT_REMEDY = (
+    "Collect the sources named in missing_sources for this time (CloudTrail or scaling activities for nodes, "
+    "pod watch or audit log for pods) and attribute again"
+)
+NO_EVENT_CAUSES = ("unexplained", "connect_timeout", "connection_refused")
+"""Verdicts that mean "and no event explains it": worth nothing where events were not observed."""
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """Rows of `attributions`, and the candidates with their probabilities behind them."""
+
+    attributions: pl.DataFrame
+    candidates: pl.DataFrame
+
+
+def titles(causes: list[Cause]) -> pl.DataFrame:
+    """The table `causes`: id, title, remedy and statuses of every verdict that can be given."""
+    rows = [(cause.id, cause.title, cause.remedy, list(cause.statuses)) for cause in causes]
+    rows.append((INSUFFICIENT, INSUFFICIENT_TITLE, INSUFFICIENT_REMEDY, [502, 504]))
+    return pl.DataFrame(rows, schema=["id", "title", "remedy", "statuses"], orient="row")
+
+
+def decide(
+    errors: pl.DataFrame,
+    candidates: pl.DataFrame,
+    coverage: pl.DataFrame,
+    causes: list[Cause],
+    *,
+    tool_version: str,
+    causes_hash: str,
+) -> pl.DataFrame:
+    """Choose the most probable cause of every error.
+
+    Args:
+        errors: rows of `gateway_errors`.
+        candidates: rows of `candidates` with ``probability``.
+        coverage: rows of `coverage`.
+        causes: the causes.
+        tool_version: goes into every row.
+        causes_hash: goes into every row.
+
+    Returns:
+        Rows of `attributions`, one per error, sorted by time.
+    """
+    ranked = _ranked_causes(candidates)
+    joined = errors.join(ranked, on="request_id", how="left").sort("time", "request_id")
+    absent = missing_families(joined, coverage)
+    remedies = {cause.id: cause.remedy for cause in causes}
+    verdicts = [
+        _verdict(row, missing, remedies) for row, missing in zip(joined.to_dicts(), absent, strict=True)
+    ]
+    stamped = joined.with_columns(
+        *(
+            pl.Series(name, [verdict[name] for verdict in verdicts], dtype=pl.String)
+            for name in ("cause", "remedy", "missing_sources")
+        ),
+        pl.lit(tool_version).alias("tool_version"),
+        pl.lit(causes_hash).alias("causes_hash"),
+    )
+    empty = pl.DataFrame(ATTRIBUTIONS.schema.empty_table())
+    return stamped.select(pl.col(name).cast(kind) for name, kind in empty.schema.items())
+
+
+def _ranked_causes(candidates: pl.DataFrame) -> pl.DataFrame:
+    """Per error the best two causes, and the best event of the best cause."""
+    by_cause = (
+        candidates.sort("probability", "cluster_id", descending=[True, False])
+        .group_by("request_id", "cause", maintain_order=True)
+        .agg(
+            pl.col("probability").sum().alias("confidence"),
+            pl.col("event_id", "lag_s", "evidence").first(),
+        )
+        .sort("request_id", "confidence", "cause", descending=[False, True, False])
+    )
+    return by_cause.group_by("request_id", maintain_order=True).agg(
+        pl.col("cause", "confidence", "event_id", "lag_s", "evidence").first(),
+        pl.col("cause").get(1, null_on_oob=True).alias("runner_up"),
+        pl.col("confidence").get(1, null_on_oob=True).alias("runner_up_confidence"),
+    )
+
+
+def _verdict(row: dict[str, object], missing: list[str], remedies: dict[str, str]) -> dict[str, str | None]:
+    cause = str(row["cause"])
+    named = ",".join(missing) or None
+    if missing and cause in NO_EVENT_CAUSES:
+        return {"cause": INSUFFICIENT, "remedy": INSUFFICIENT_REMEDY, "missing_sources": named}
+    idle_timeout_s = float(str(row["idle_timeout_s"]))
+    return {
+        "cause": cause,
+        "remedy": remedies[cause].format(
+            idle_timeout_s=f"{idle_timeout_s:.0f}",
+            safe_keepalive_s=f"{idle_timeout_s + 5.0:.0f}",
+            deregistration_delay_s=f"{float(str(row['deregistration_delay_s'] or 300.0)):.0f}",
+        ),
+        "missing_sources": named,
+    }

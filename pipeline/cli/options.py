@@ -1,0 +1,41 @@
+"""Options that several commands share."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class OutputFormat(StrEnum):
+    """How `attribute` prints its answer."""
+
+    TABLE = "table"
+    JSON = "json"
+    JSONL = "jsonl"
+    CSV = "csv"
+    PARQUET = "parquet"
+    MD = "md"
+
+
+Logs = Annotated[
+    str | None,
+    typer.Option(help="ALB access logs: s3://bucket/prefix, a folder, a file, or - for standard input."),
+]
+Timeline = Annotated[
+    Path | None,
+    typer.Option(help="Folder of JSON as the AWS CLI and kubectl print it, searched recursively."),
+]
+Since = Annotated[
+    str | None, typer.Option(help="Start: a duration back from now (90m, 24h, 7d) or RFC 3339.")
+]
+Until = Annotated[str | None, typer.Option(help="End (exclusive): as --since.")]
+LoadBalancer = Annotated[
+    str | None, typer.Option("--lb", help="Only this load balancer: name, app/name/id, or ARN.")
+]
+Store = Annotated[Path | None, typer.Option(help="Folder of the lake.", envvar="FORENSICS_STORE")]
+MaxRejectShare = Annotated[
+    float | None, typer.Option(min=0.0, max=1.0, help="Share of rejected lines above which a run fails.")
+]
+Output = Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on standard error.")]

@@ -1,0 +1,68 @@
+"""Results to standard output or a file, remarks to standard error."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from rich.console import Console
+
+from pipeline.errors import StoreError
+from pipeline.ingest.pull import PullSummary
+from pipeline.report.safety import visible
+from pipeline.timeline.base import Problem
+
+_MOST_REMARKS = 20
+
+
+def console() -> Console:
+    """Standard output; colour only on a terminal that has it, NO_COLOR respected."""
+    return Console(highlight=False, markup=False, emoji=False, soft_wrap=False)
+
+
+def remark(text: str) -> None:
+    """One line on standard error, harmless to the terminal."""
+    sys.stderr.write(visible(text) + "\n")
+
+
+@contextmanager
+def sink(output: Path | None) -> Iterator[BinaryIO]:
+    """Where results go as bytes; a file appears only when it is whole.
+
+    Raises:
+        StoreError: the file cannot be written.
+    """
+    if output is None:
+        sys.stdout.flush()
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    partial = output.with_name(f".{output.name}.{os.getpid()}.partial")
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as file:
+            yield file
+        partial.replace(output)
+    except OSError as problem:
+        raise StoreError(f"{output}: {problem.strerror}; choose another --output") from problem
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def remark_on(pulled: PullSummary | None, problems: list[Problem]) -> None:
+    """Say what was left out, rejected or damaged: nothing is dropped in silence."""
+    remarks = [f"{one.object_key}: {one.reason}" for one in pulled.problems] if pulled else []
+    remarks += [f"{one.ref}: {one.what}" for one in problems]
+    for text in remarks[:_MOST_REMARKS]:
+        remark(text)
+    if len(remarks) > _MOST_REMARKS:
+        remark(f"... and {len(remarks) - _MOST_REMARKS} more")
+    if pulled and pulled.rejected:
+        remark(
+            f"{pulled.rejected:,} of {pulled.lines:,} lines are no ALB access-log entries and were set aside"
+        )
+    if pulled and pulled.left_out:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(pulled.left_out.items()))
+        remark(f"objects left out: {kinds}")

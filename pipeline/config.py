@@ -1,0 +1,101 @@
+"""Settings, from flags > FORENSICS_* > forensics.toml > user configuration > defaults."""
+
+import os
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from pipeline.errors import ConfigError, UsageError
+from pipeline.model import Window
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
+
+
+def _user_config() -> Path:
+    base = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
+    return Path(base).expanduser() / "forensics" / "config.toml"
+
+
+def _user_data() -> Path:
+    base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(base).expanduser() / "forensics"
+
+
+class Settings(BaseSettings):
+    """What a run may be told once instead of at every call."""
+
+    model_config = SettingsConfigDict(env_prefix="FORENSICS_", extra="forbid")
+
+    store: Path = Field(default_factory=_user_data, description="folder of the lake")
+    memory_limit: str = Field("1GB", description="limit of the SQL engine before it spills to disk")
+    threads: int = Field(2, ge=1, le=64, description="worker threads")
+    max_reject_share: float = Field(0.1, ge=0.0, le=1.0, description="rejected lines tolerated, share")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order of precedence: flags, environment, project file, user file."""
+        del dotenv_settings, file_secret_settings
+        return (
+            init_settings,
+            env_settings,
+            TomlConfigSettingsSource(settings_cls, Path("forensics.toml")),
+            TomlConfigSettingsSource(settings_cls, _user_config()),
+        )
+
+
+def load(**flags: object) -> Settings:
+    """Settings with the given flags on top; a flag of None is not given.
+
+    Raises:
+        ConfigError: a key is unknown or a value cannot be used; names all of them.
+    """
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})  # type: ignore[arg-type]  # pydantic checks them
+    except ValidationError as problem:
+        faults = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in problem.errors())
+        raise ConfigError(f"settings: {faults}; look at FORENSICS_* and forensics.toml") from problem
+    except ValueError as problem:
+        raise ConfigError(f"settings: forensics.toml cannot be read: {problem}") from problem
+
+
+def window(since: str | None, until: str | None, now: datetime) -> Window:
+    """A window from RFC 3339 instants or durations back from now (``90m``, ``24h``, ``7d``, ``2h30m``).
+
+    Raises:
+        UsageError: a text is neither, or the window is empty.
+    """
+    span = Window(_instant(since, "--since", now), _instant(until, "--until", now))
+    if span.since and span.until and span.since >= span.until:
+        raise UsageError(f"--since {since} is not before --until {until}")
+    return span
+
+
+def _instant(text: str | None, option: str, now: datetime) -> datetime | None:
+    if text is None:
+        return None
+    parts = _DURATION.findall(text)
+    if parts and "".join(number + unit for number, unit in parts) == text:
+        return now - timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            f"{option} {text}: neither a duration (90m, 24h, 7d) nor a time such as 2026-03-02T11:00:00Z"
+        ) from None
+    return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)

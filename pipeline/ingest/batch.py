@@ -1,0 +1,121 @@
+"""Objects on their way into the lake: rows of several small ones share a file, each one counts wholly or not at all."""
+
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.ingest import parquet, partitions
+from pipeline.ingest.lake import Lake
+from pipeline.ingest.ledger import FileEntry, ObjectEntry
+from pipeline.ingest.parsed import Parsed, Reject, rejects_table
+from pipeline.ingest.partitions import Partition
+
+ROWS = 100_000
+"""Rows of a batch: large row groups read fast, and two batches fit into memory easily."""
+
+_REJECTS, _REJECT_BYTES = 20_000, 16 << 20
+_GATEWAY_ERRORS = pa.array([502, 504], pa.int16())
+_MICROS = pa.int64()
+
+
+@dataclass
+class _Buffer:
+    tables: list[pa.Table] = field(default_factory=list)
+    rows: int = 0
+    locators: set[str] = field(default_factory=set)
+
+
+class Batch:
+    """Collects rows of one worker's objects and commits them together.
+
+    Rows of an object larger than a batch are written before the object is complete; they count only
+    from the commit on.
+    """
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+        self._buffers: dict[Partition, _Buffer] = defaultdict(_Buffer)
+        self._rejects: list[tuple[str, list[Reject]]] = []
+        self._reject_locators: set[str] = set()
+        self._reject_count = 0
+        self._reject_bytes = 0
+        self._rows = 0
+        self._files: list[tuple[FileEntry, Sequence[str]]] = []
+        self._objects: list[ObjectEntry] = []
+
+    def add(self, locator: str, object_key: str, parsed: Parsed) -> None:
+        """Take the rows of one stretch of an object."""
+        for table in parsed.tables:
+            for partition, rows in partitions.split(table):
+                buffer = self._buffers[partition]
+                buffer.tables.append(rows)
+                buffer.rows += rows.num_rows
+                buffer.locators.add(locator)
+                self._rows += rows.num_rows
+        if parsed.rejects:
+            self._rejects.append((object_key, parsed.rejects))
+            self._reject_locators.add(locator)
+            self._reject_count += len(parsed.rejects)
+            self._reject_bytes += sum(len(one.raw) for one in parsed.rejects)
+        if self._rows >= ROWS:
+            self._write_rows()
+        if self._reject_count >= _REJECTS or self._reject_bytes >= _REJECT_BYTES:
+            self._write_rejects()
+
+    def finish(self, entry: ObjectEntry) -> None:
+        """The object is complete; commit when enough has come together."""
+        self._objects.append(entry)
+        if self._files or len(self._objects) >= ROWS // 10:
+            self.commit()
+
+    def commit(self) -> None:
+        """Write what is left and enter it in the ledger.
+
+        Raises:
+            StoreError: the lake cannot be written.
+        """
+        self._write_rows()
+        self._write_rejects()
+        if self._objects:
+            self._lake.commit(self._objects, self._files)
+        self._objects, self._files = [], []
+
+    def _write_rows(self) -> None:
+        for partition, buffer in self._buffers.items():
+            self._write_partition(partition, buffer)
+        self._buffers.clear()
+        self._rows = 0
+
+    def _write_partition(self, partition: Partition, buffer: _Buffer) -> None:
+        table = pa.concat_tables(buffer.tables).unify_dictionaries()
+        buffer.tables.clear()
+        locators = sorted(buffer.locators)
+        self._files.append((_entry(self._lake, "requests", partition, table), locators))
+        errors = table.filter(pc.is_in(table.column("elb_status_code"), _GATEWAY_ERRORS))
+        if errors.num_rows:
+            self._files.append((_entry(self._lake, "errors", partition, errors), locators))
+
+    def _write_rejects(self) -> None:
+        if not self._rejects:
+            return
+        table = pa.concat_tables([rejects_table(key, rejects) for key, rejects in self._rejects])
+        path = parquet.write(self._lake.root, "rejected_lines", table)
+        self._files.append((FileEntry("rejected_lines", path), sorted(self._reject_locators)))
+        self._rejects, self._reject_count, self._reject_bytes = [], 0, 0
+        self._reject_locators = set()
+
+
+def _entry(lake: Lake, kind: str, partition: Partition, table: pa.Table) -> FileEntry:
+    path = parquet.write_requests(lake.root, f"{kind}/{partition.folder}", table)
+    span = pc.min_max(table.column("time"))
+    first, last = (span[end].cast(_MICROS).as_py() for end in ("min", "max"))
+    return FileEntry(kind, path, partition.elb, first, last)
+
+
+def now_us() -> int:
+    """Now in µs since 1970, UTC."""
+    return time.time_ns() // 1000

@@ -1,0 +1,229 @@
+"""Whole blocks of lines to rows with Arrow's CSV reader, and a list of the lines that need a second look.
+
+Arrow is trusted with nothing that it could shift: rows and refused rows must add up to the lines,
+and a row with any sign of a shifted or unusual field is handed to the exact reading instead.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv
+
+from pipeline.ingest import splits
+from pipeline.ingest.blocks import Block
+from pipeline.ingest.layout import EARLIEST_YEAR, ELB, FIELDS, LATEST_YEAR, TYPE
+from pipeline.ingest.parsed import Origin
+from pipeline.model import INSTANT, REQUESTS, SYMBOL, TEXT, WHOLE
+
+_QUOTE, _STATUS_LIMIT = 34, 1000
+_READ_BYTES = 1 << 20
+_KINDS = {
+    "client:port": SYMBOL,
+    "target:port": SYMBOL,
+    "request": TEXT,
+    **{name: REQUESTS.schema.field(name).type for name in FIELDS if name in REQUESTS.schema.names},
+}
+_SECONDS = FIELDS[5:8]
+_FIRST, _LAST = (
+    np.datetime64(f"{year}-01-01", "us").astype(np.int64) for year in (EARLIEST_YEAR, LATEST_YEAR + 1)
+)
+
+Flags = npt.NDArray[np.bool_]
+Numbers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class FastRows:
+    """Rows of a block, and the places (from 0, in the block) of the lines that are not among them."""
+
+    table: pa.Table
+    left_over: Numbers
+
+
+def parse(block: Block, fields: int, origin: Origin) -> FastRows | None:
+    """Rows of a block whose lines mostly have ``fields`` fields; None when Arrow cannot be trusted."""
+    if not block.is_plain():
+        return None
+    refused: list[int] = []
+    columns = _read(block, fields, refused)
+    if columns is None or columns.num_rows + len(refused) != block.lines:
+        return None
+    places = np.delete(np.arange(block.lines), np.array(refused, np.int64) - 1)
+    doubt = np.isin(places, block.escaped_quotes())
+    parts = _Columns(columns, doubt, origin)
+    table = parts.table(places + block.first_line, fields)
+    if table is None:
+        return None
+    if doubt.any():
+        table = table.filter(pa.array(~doubt))
+    left_over = np.concatenate([np.array(refused, np.int64) - 1, places[doubt]])
+    return FastRows(table, np.sort(left_over))
+
+
+def _read(block: Block, fields: int, refused: list[int]) -> pa.Table | None:
+    names = [FIELDS[place] if place < len(FIELDS) else str(place) for place in range(fields)]
+
+    def refuse(row: csv.InvalidRow) -> str:
+        refused.append(row.number)
+        return "skip"
+
+    try:
+        table = csv.read_csv(
+            block.buffer(),
+            read_options=csv.ReadOptions(column_names=names, use_threads=False, block_size=_READ_BYTES),
+            parse_options=csv.ParseOptions(
+                delimiter=" ",
+                quote_char='"',
+                double_quote=False,
+                escape_char=False,
+                ignore_empty_lines=False,
+                invalid_row_handler=refuse,
+            ),
+            convert_options=csv.ConvertOptions(
+                check_utf8=False,  # the block is known to be UTF-8
+                column_types={name: _KINDS.get(name, TEXT) for name in names},
+                null_values=["-"],
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=True,
+            ),
+        )
+    except pa.ArrowInvalid:
+        return None
+    return table.unify_dictionaries().combine_chunks()
+
+
+class _Columns:
+    """Columns as read, on their way into the table; ``doubt`` collects rows for the exact reading."""
+
+    def __init__(self, read: pa.Table, doubt: Flags, origin: Origin) -> None:
+        self._read = read
+        self._doubt = doubt
+        self._origin = origin
+        self._rows = read.num_rows
+
+    def table(self, line_numbers: Numbers, fields: int) -> pa.Table | None:
+        """The rows in the schema `requests`; None when their request lines cannot be split."""
+        if not self._rows:
+            return None
+        request = splits.requests(self._column("request"))
+        if request is None:
+            return None
+        self._doubt |= ~request.usual
+        made: dict[str, pa.Array] = {
+            "request_verb": request.verb,
+            "request_url": request.url,
+            "request_proto": request.proto,
+            **self._addresses("client"),
+            **self._addresses("target"),
+            "elb_node_ip": self._node_ip(fields),
+            "extra_fields": self._extra(fields),
+            "object_key": self._constant(self._origin.object_key),
+            "line_number": pa.array(line_numbers, pa.int32()),
+        }
+        self._check(fields)
+        names = self._read.column_names
+        columns = [
+            made[field.name] if field.name in made else self._given(field, names) for field in REQUESTS.schema
+        ]
+        # NULL in a required column belongs to a row in doubt, which is dropped before anyone reads it.
+        return pa.Table.from_arrays(columns, names=REQUESTS.schema.names)
+
+    def _given(self, field: pa.Field, names: list[str]) -> pa.Array:
+        return self._column(field.name) if field.name in names else pa.nulls(self._rows, field.type)
+
+    def _column(self, name: str) -> pa.Array:
+        return self._read.column(name).chunk(0)
+
+    def _constant(self, value: str | None) -> pa.DictionaryArray:
+        if value is None:
+            return pa.nulls(self._rows, SYMBOL)
+        return pa.DictionaryArray.from_arrays(np.zeros(self._rows, np.int32), pa.array([value]))
+
+    def _addresses(self, side: str) -> dict[str, pa.Array]:
+        column = self._column(f"{side}:port")
+        ips, ports, good = splits.addresses(column.dictionary)
+        known = ips.dictionary_encode()
+        indices = column.indices
+        self._doubt |= ~self._spread(good, column, absent=True)
+        return {
+            f"{side}_ip": pa.DictionaryArray.from_arrays(known.indices.take(indices), known.dictionary),
+            f"{side}_port": ports.take(indices),
+        }
+
+    def _node_ip(self, fields: int) -> pa.Array:
+        if fields < len(FIELDS):
+            return self._constant(self._origin.node_ip)
+        logged = self._column("elb_node_ip")
+        if self._origin.node_ip is None or not logged.null_count:
+            return logged
+        return pc.fill_null(logged.cast(TEXT), self._origin.node_ip).dictionary_encode()
+
+    def _extra(self, fields: int) -> pa.Array:
+        count = fields - len(FIELDS)
+        if count <= 0:
+            return pa.nulls(self._rows, pa.list_(TEXT))
+        columns = [self._column(str(place)) for place in range(len(FIELDS), fields)]
+        flat = pc.fill_null(pa.concat_arrays(columns), "-")
+        order = np.arange(self._rows * count).reshape(count, self._rows).T.ravel()
+        offsets = np.arange(self._rows + 1, dtype=np.int32) * count
+        return pa.ListArray.from_arrays(pa.array(offsets), flat.take(pa.array(order)))
+
+    def _check(self, fields: int) -> None:
+        """Doubt every row that a shifted field would show in."""
+        self._doubt |= ~self._matches("type", TYPE)
+        self._doubt |= ~self._matches("elb", ELB) | self._matches("elb", "^net/")
+        self._check_instants()
+        for name in _SECONDS:
+            self._doubt |= ~np.isfinite(self._numbers(name, np.nan))
+        for name in ("elb_status_code", "target_status_code"):
+            status = self._numbers(name, 0)
+            self._doubt |= (status < 0) | (status >= _STATUS_LIMIT)
+        for name in ("received_bytes", "sent_bytes"):
+            self._doubt |= self._numbers(name, 0) < 0
+        if "domain_name" in self._read.column_names:
+            self._doubt |= self._matches("domain_name", "^ | $")
+        self._doubt |= self._matches(self._read.column_names[fields - 1], "^$")  # a blank at the line's end
+        for name in self._read.column_names:
+            self._check_quotes(name)
+
+    def _check_instants(self) -> None:
+        self._doubt |= self._flags(self._column("time").is_null())
+        for name in ("time", "request_creation_time"):
+            if name in self._read.column_names:
+                micros = self._numbers(name, int(_FIRST))
+                self._doubt |= (micros < _FIRST) | (micros >= _LAST)
+
+    def _numbers(self, name: str, absent: float) -> npt.NDArray[np.generic]:
+        column = self._column(name)
+        if column.type == INSTANT:
+            column = column.view(WHOLE)
+        if column.null_count:
+            column = column.fill_null(pa.scalar(absent, column.type))
+        return column.to_numpy(zero_copy_only=False)
+
+    def _check_quotes(self, name: str) -> None:
+        column = self._column(name)
+        text = column.dictionary if pa.types.is_dictionary(column.type) else column
+        if text.type == TEXT and (splits.Text.of(text).data == _QUOTE).any():
+            self._doubt |= self._matches(name, '"')
+
+    def _matches(self, name: str, pattern: str) -> Flags:
+        column = self._column(name)
+        if not pa.types.is_dictionary(column.type):
+            return self._flags(pc.match_substring_regex(column, pattern).fill_null(value=False))
+        return self._spread(self._flags(pc.match_substring_regex(column.dictionary, pattern)), column, absent=False)
+
+    @staticmethod
+    def _flags(column: pa.BooleanArray) -> Flags:
+        return np.asarray(column.to_numpy(zero_copy_only=False), np.bool_)
+
+    @staticmethod
+    def _spread(flags: Flags, column: pa.DictionaryArray, *, absent: bool) -> Flags:
+        """Flags of a dictionary's values as flags of rows."""
+        if flags.all() and absent:
+            return np.ones(len(column), np.bool_)
+        with_absent = np.append(flags, absent)
+        return with_absent[column.indices.fill_null(len(flags)).to_numpy(zero_copy_only=False)]

@@ -1,0 +1,128 @@
+"""Logs in a folder of any layout, in one file, or on standard input."""
+
+import hashlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from pipeline.errors import SourceError
+from pipeline.ingest import keys
+from pipeline.ingest.source import Candidate, Payload, UnreadableError
+from pipeline.model import Window
+
+_PIECE = 1 << 20
+_IN_MEMORY = 32 << 20
+_SUFFIXES = (".log", ".log.gz")
+
+
+def local_source(name: str) -> "FolderSource | FileSource":
+    """The folder or file of that name.
+
+    Raises:
+        SourceError: there is none.
+    """
+    path = Path(name)
+    if path.is_dir():
+        return FolderSource(path)
+    if path.is_file():
+        return FileSource(path)
+    raise SourceError(f"{name}: no such file or folder; give a folder, a file, s3://bucket/prefix or -")
+
+
+def _candidate(path: Path, object_key: str, *, by_name: bool) -> Candidate:
+    status = path.stat()
+    return Candidate(str(path.absolute()), object_key, f"{status.st_size}-{status.st_mtime_ns}", status.st_size, by_name)
+
+
+def _fetch(path: str) -> Payload:
+    try:
+        stream = Path(path).open("rb")
+        try:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            size = stream.tell()
+            stream.seek(0)
+        except BaseException:
+            stream.close()
+            raise
+    except OSError as problem:
+        raise UnreadableError(f"cannot be read: {problem.strerror}") from problem
+    return Payload(stream, digest, size)
+
+
+class FolderSource:
+    """All files below a folder; links to folders are not followed."""
+
+    is_remote = False
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def candidates(self, window: Window) -> Iterator[Candidate]:  # noqa: ARG002 - a walk is cheap
+        """Files in the order of their relative paths, which are their keys."""
+        for path in sorted(self._walk()):
+            key = path.relative_to(self._root).as_posix()
+            foreign = keys.kind(key) == "other" and key.endswith(_SUFFIXES)
+            try:
+                yield _candidate(path, key, by_name=not foreign)
+            except OSError:  # a broken link, or deleted since
+                continue
+
+    def _walk(self) -> Iterator[Path]:
+        def refuse(problem: OSError) -> None:
+            raise SourceError(f"{problem.filename}: cannot be listed: {problem.strerror}") from problem
+
+        for folder, _, names in os.walk(self._root, onerror=refuse):
+            yield from (Path(folder, name) for name in names)
+
+    def fetch(self, candidate: Candidate) -> Payload:
+        """Open the file."""
+        return _fetch(candidate.locator)
+
+
+class FileSource:
+    """One file, whatever its name."""
+
+    is_remote = False
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def candidates(self, window: Window) -> Iterator[Candidate]:  # noqa: ARG002 - the file was asked for
+        """The file; its name is its key."""
+        yield _candidate(self._path, self._path.name, by_name=False)
+
+    def fetch(self, candidate: Candidate) -> Payload:
+        """Open the file."""
+        return _fetch(candidate.locator)
+
+
+class StandardInput:
+    """Standard input, plain or gzip; its identity is its content."""
+
+    is_remote = False
+
+    def __init__(self, stream: BinaryIO | None = None) -> None:
+        self._stream = stream or sys.stdin.buffer
+        self._payload: Payload | None = None
+
+    def candidates(self, window: Window) -> Iterator[Candidate]:  # noqa: ARG002 - the stream was asked for
+        """The stream, read to its end: its content decides whether it is known."""
+        spool = cast("BinaryIO", tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY))  # noqa: SIM115 - closed by the reader
+        digest = hashlib.sha256()
+        while piece := self._stream.read(_PIECE):
+            digest.update(piece)
+            spool.write(piece)
+        size = spool.tell()
+        spool.seek(0)
+        content = digest.hexdigest()
+        self._payload = Payload(spool, content, size)
+        yield Candidate(f"-:{content}", "-", content, size, by_name=False)
+
+    def fetch(self, candidate: Candidate) -> Payload:
+        """What was read."""
+        if self._payload is None:
+            raise UnreadableError(f"{candidate.object_key}: standard input has not been read")
+        return self._payload

@@ -1,0 +1,88 @@
+"""One object to rows: inflate, cut, parse fast where that is safe and exactly where it is not."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from pipeline.ingest import fast, lenient
+from pipeline.ingest.blocks import Block, Cutter, LongLine
+from pipeline.ingest.inflate import DamagedError, pieces
+from pipeline.ingest.layout import FEWEST
+from pipeline.ingest.parsed import Origin, Parsed, reject
+from pipeline.ingest.tokens import LineError, tokenise
+
+_MARK = b"\xef\xbb\xbf"
+_PROBES = 7
+
+
+class ObjectReader:
+    """Reads one object once; afterwards ``problem`` says why it could not be read to its end.
+
+    Args:
+        stream: the object's bytes, gzip or plain.
+        origin: what the rows carry about the object.
+    """
+
+    def __init__(self, stream: BinaryIO, origin: Origin) -> None:
+        self._stream = stream
+        self._origin = origin
+        self._cutter = Cutter()
+        self.problem: str | None = None
+
+    def parse(self) -> Iterator[Parsed]:
+        """Rows and rejects, block by block, in line order."""
+        try:
+            for piece in pieces(self._stream):
+                yield from self._parts(self._cutter.feed(self._without_mark(piece)))
+        except DamagedError as damage:
+            yield from self._cut_off(str(damage))
+            self.problem = f"{damage} after {self._cutter.lines} lines"
+            return
+        yield from self._parts(self._cutter.finish())
+        if not self._cutter.lines:
+            self.problem = "empty object"
+
+    def _without_mark(self, piece: bytes) -> bytes:
+        return piece.removeprefix(_MARK) if self._cutter.lines == 0 else piece
+
+    def _parts(self, parts: Iterator[Block | LongLine]) -> Iterator[Parsed]:
+        for part in parts:
+            if isinstance(part, Block):
+                yield from parse_block(part, self._origin)
+            else:
+                yield Parsed(1, [], [reject(part.number, None, "line longer than 1 MiB", part.head)])
+
+    def _cut_off(self, damage: str) -> Iterator[Parsed]:
+        last = self._cutter.cut_off()
+        if last is not None:
+            number, head = last
+            yield Parsed(1, [], [reject(number, None, f"line cut off by {damage}", head)])
+
+
+def parse_block(block: Block, origin: Origin) -> Iterator[Parsed]:
+    """Rows and rejects of one block; together they are its lines."""
+    fields = _usual_fields(block)
+    rows = fast.parse(block, fields, origin) if fields >= FEWEST else None
+    if rows is None:
+        yield lenient.parse(block.numbered(), origin)
+        return
+    yield Parsed(rows.table.num_rows, [rows.table], [], {fields: rows.table.num_rows})
+    if len(rows.left_over):
+        odd = ((block.first_line + int(place), block.line(int(place))) for place in rows.left_over)
+        yield lenient.parse(odd, origin)
+
+
+def _usual_fields(block: Block) -> int:
+    """Most frequent number of fields among the first lines; 0 when none can be cut."""
+    counts: Counter[int] = Counter()
+    place = block.start
+    for _ in range(_PROBES):
+        end = block.data.find(b"\n", place, block.end)
+        try:
+            counts[len(tokenise(block.data[place : end if end >= 0 else block.end].removesuffix(b"\r")))] += 1
+        except LineError:
+            pass
+        if end < 0 or end + 1 >= block.end:
+            break
+        place = end + 1
+    return counts.most_common(1)[0][0] if counts else 0

@@ -1,0 +1,100 @@
+"""Brings access logs into the lake: each object once, whatever happens in between."""
+
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+from pipeline.ingest import keys, local
+from pipeline.ingest.lake import Lake
+from pipeline.ingest.s3 import S3Source
+from pipeline.ingest.source import Candidate, Source
+from pipeline.ingest.summary import ObjectProblem, PullSummary
+from pipeline.ingest.supply import Supply
+from pipeline.ingest.worker import Progress, Tally, Worker
+from pipeline.model import Window
+
+__all__ = ["ObjectProblem", "Progress", "PullSummary", "pull"]
+
+
+def pull(
+    source: str,
+    lake: Lake,
+    window: Window,
+    *,
+    load_balancer: str | None = None,
+    progress: Progress | None = None,
+    workers: int = 2,
+) -> PullSummary:
+    """Ingest what ``source`` has and the lake has not.
+
+    Args:
+        source: ``s3://bucket/prefix``, a folder of any layout, a file, or ``-`` for standard input.
+        lake: where rows go.
+        window: objects whose names tell an interval apart from it are left out; rows are kept whole.
+        load_balancer: name, ``app/name/id`` or ARN; objects that name another one are left out.
+        progress: told after each object.
+        workers: threads that parse.
+
+    Raises:
+        SourceError: the source does not exist, cannot be reached or refuses us.
+        StoreError: the lake cannot be written, or another process is writing to it.
+    """
+    where = _source(source)
+    with lake.writing():
+        summary = PullSummary()
+        chosen = _choose(where, lake, window, load_balancer, summary)
+        _ingest(where, lake, chosen, Tally(summary, len(chosen), progress), workers)
+        return summary
+
+
+def _source(name: str) -> Source:
+    if name == "-":
+        return local.StandardInput()
+    if name.startswith("s3://"):
+        return S3Source(name)
+    return local.local_source(name)
+
+
+def _choose(
+    source: Source, lake: Lake, window: Window, load_balancer: str | None, summary: PullSummary
+) -> list[Candidate]:
+    chosen: list[Candidate] = []
+    left_out: Counter[str] = Counter()
+    for candidate in source.candidates(window):
+        summary.listed += 1
+        kind = _kind(candidate, load_balancer)
+        if kind != keys.ACCESS_LOG:
+            left_out[kind] += 1
+        elif _is_outside(candidate, window):
+            summary.outside_window += 1
+        elif lake.etag(candidate.locator) == candidate.etag:
+            summary.already_known += 1
+        else:
+            chosen.append(candidate)
+    summary.left_out = dict(left_out)
+    return chosen
+
+
+def _kind(candidate: Candidate, load_balancer: str | None) -> str:
+    kind = keys.kind(candidate.object_key) if candidate.by_name else keys.ACCESS_LOG
+    named = keys.parse(candidate.object_key)
+    if load_balancer is None or named is None or kind != keys.ACCESS_LOG:
+        return kind
+    return kind if keys.load_balancer_matches(load_balancer, named.load_balancer) else "other_load_balancer"
+
+
+def _is_outside(candidate: Candidate, window: Window) -> bool:
+    named = keys.parse(candidate.object_key)
+    return named is not None and not keys.overlaps(named, window)
+
+
+def _ingest(source: Source, lake: Lake, chosen: list[Candidate], tally: Tally, workers: int) -> None:
+    """Run the workers; the first error ends them all and is raised."""
+    stop = threading.Event()
+    with Supply(source, chosen) as supply, ThreadPoolExecutor(workers, thread_name_prefix="parse") as pool:
+        futures = [pool.submit(Worker(lake, supply, tally, stop).run) for _ in range(min(workers, len(chosen)))]
+        try:
+            for future in futures:
+                future.result()
+        finally:
+            stop.set()

@@ -1,0 +1,60 @@
+"""What can be ingested, whatever holds it: candidates to choose from, and their bytes."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO, Protocol
+
+from pipeline.model import Window
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An object that a source lists."""
+
+    locator: str
+    """Identity: absolute path, S3 URI, or content of standard input."""
+    object_key: str
+    etag: str
+    size: int
+    """Compressed bytes."""
+    by_name: bool
+    """Judged by its name; a file that was named on the command line, or of a foreign name, is judged by its lines."""
+
+
+@dataclass(frozen=True)
+class Payload:
+    """An object's bytes, to be closed after use, and the SHA-256 of them."""
+
+    stream: BinaryIO
+    content_hash: str
+    size: int
+
+
+class UnreadableError(Exception):
+    """One object cannot be read; the others may well be."""
+
+
+class Source(Protocol):
+    """A bucket, a folder, a file or standard input."""
+
+    def candidates(self, window: Window) -> Iterator[Candidate]:
+        """Everything listed, in the order of keys; folders that cannot hold the window may be left out.
+
+        Raises:
+            SourceError: the source does not exist, cannot be reached or refuses us.
+        """
+        ...
+
+    def fetch(self, candidate: Candidate) -> Payload:
+        """Bytes of one object. Safe to call from several threads.
+
+        Raises:
+            SourceError: the source refuses us.
+            UnreadableError: this object cannot be read.
+        """
+        ...
+
+    @property
+    def is_remote(self) -> bool:
+        """Is it worth fetching ahead?"""
+        ...

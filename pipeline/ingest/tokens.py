@@ -1,0 +1,58 @@
+"""Cuts a line into its fields: blanks separate, double quotes group."""
+
+import re
+
+from pipeline.ingest.layout import FIELDS
+
+_ESCAPED = re.compile(rb'"([^"\\]*(?:\\.[^"\\]*)*)"([^ "]*)|([^ "]*)', re.DOTALL)
+_PLAIN = re.compile(rb'"([^"]*)"([^ "]*)|([^ "]*)')
+
+
+class LineError(ValueError):
+    """A line is no entry: which field says so, and why."""
+
+    def __init__(self, field: str | None, reason: str) -> None:
+        super().__init__(reason)
+        self.field = field
+        self.reason = reason
+
+
+def tokenise(line: bytes) -> list[bytes]:
+    r"""Fields of a line, quotes removed, escapes left as they are.
+
+    ``\"`` inside quotes belongs to the text. Where that reading fails, a backslash is taken for an
+    ordinary character, so that a text ending in one does not swallow its closing quote.
+
+    Raises:
+        LineError: a quote is not closed, or stands inside a field.
+    """
+    line = line.rstrip(b" ")
+    try:
+        return _cut(line, _ESCAPED)
+    except LineError:
+        if b'\\"' not in line:
+            raise
+        return _cut(line, _PLAIN)
+
+
+def _cut(line: bytes, shape: re.Pattern[bytes]) -> list[bytes]:
+    fields: list[bytes] = []
+    place, end = 0, len(line)
+    while True:
+        found = shape.match(line, place)
+        if found is None:  # the last alternative matches anything, also nothing
+            raise AssertionError(line)
+        place = found.end()
+        if place < end and line[place] != 32:  # noqa: PLR2004 - a blank
+            raise _stray(line, place, len(fields), opens=found.end() == found.start())
+        quoted, tail, bare = found.groups()
+        fields.append(bare if quoted is None else quoted + tail)
+        if place == end:
+            return fields
+        place += 1
+
+
+def _stray(line: bytes, place: int, number: int, *, opens: bool) -> LineError:
+    name = FIELDS[number] if number < len(FIELDS) else f"field {number + 1}"
+    closed = line.find(b'"', place + 1) >= 0
+    return LineError(name, "quote inside the field" if closed or not opens else "quote is not closed")

@@ -1,0 +1,59 @@
+"""Joins the spans of streams that come in many files into the spans that were really observed."""
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from itertools import groupby
+from typing import Any
+
+from pipeline.timeline.base import Findings
+
+Row = dict[str, Any]
+
+QUIET = timedelta(hours=1)
+"""A trail writes no file while nothing is called; a longer gap counts as files that are missing."""
+
+_STREAMS = {"cloudtrail": QUIET, "eventbridge": timedelta(0)}
+_POSITION = re.compile(r"#\d+$")
+
+
+def join_streams(findings: Findings) -> None:
+    """Replace the spans of CloudTrail and EventBridge by joined ones; other sources stay as they are.
+
+    Records of one file make one span; spans of one stream that overlap, or (for CloudTrail) lie less
+    than an hour apart, become one that names its first file.
+    """
+    others = [row for row in findings.coverage if row["source"] not in _STREAMS]
+    rows = sorted(
+        (row for row in findings.coverage if row["source"] in _STREAMS),
+        key=lambda row: (row["source"], row["covered_from"], row["covered_to"], row["source_ref"]),
+    )
+    joined = [
+        span
+        for source, found in groupby(rows, key=lambda row: str(row["source"]))
+        for span in _joined(_per_file(found), _STREAMS[source])
+    ]
+    findings.coverage = [*others, *joined]
+
+
+def _per_file(rows: Iterable[Row]) -> list[Row]:
+    spans: dict[str, Row] = {}
+    for row in rows:
+        file = _POSITION.sub("", row["source_ref"])
+        span = spans.setdefault(file, {**row, "source_ref": file})
+        span["covered_to"] = max(span["covered_to"], row["covered_to"])
+    return list(spans.values())
+
+
+def _joined(spans: list[Row], gap: timedelta) -> Iterator[Row]:
+    """Spans in order of their start, joined across gaps up to ``gap``."""
+    current: Row | None = None
+    for span in spans:
+        if current is not None and span["covered_from"] - current["covered_to"] <= gap:
+            current["covered_to"] = max(current["covered_to"], span["covered_to"])
+            continue
+        if current is not None:
+            yield current
+        current = span
+    if current is not None:
+        yield current

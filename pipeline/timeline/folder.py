@@ -1,0 +1,84 @@
+"""Reads a folder of dumps into the tables `events`, `coverage` and `settings`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from pipeline.errors import SourceError
+from pipeline.timeline.base import Document, Findings, Problem
+from pipeline.timeline.coverage import join_streams
+from pipeline.timeline.documents import read_documents
+from pipeline.timeline.node_groups import name_node_groups
+from pipeline.timeline.registry import SOURCES
+from pipeline.timeline.settings import settle
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """What a folder tells.
+
+    Attributes:
+        events: rows of `events`, by time; instants UTC.
+        coverage: rows of `coverage`.
+        settings: rows of `settings`.
+        problems: what could not be used, with file and record.
+        documents: JSON objects that a source recognised.
+        sources: names of the sources that recognised one.
+    """
+
+    events: pl.DataFrame
+    coverage: pl.DataFrame
+    settings: pl.DataFrame
+    problems: list[Problem]
+    documents: int
+    sources: frozenset[str]
+
+
+def read_timeline(path: Path) -> Timeline:
+    """Read every dump under a folder; a bad file costs itself only, and is a problem.
+
+    Args:
+        path: folder of JSON as the AWS CLI, CloudTrail, EventBridge and kubectl write it; or one such file.
+
+    Raises:
+        SourceError: there is no such folder.
+    """
+    if not path.exists():
+        raise SourceError(f"no timeline folder {path}: check --timeline")
+    findings = Findings()
+    documents, names = 0, set[str]()
+    unknown: dict[str, str] = {}
+    for document in read_documents(path, findings):
+        found = _parse(document, findings)
+        documents += bool(found)
+        names |= found
+        if not found:
+            unknown.setdefault(document.ref.partition("#")[0], ", ".join(list(document.value)[:5]))
+    for file, keys in unknown.items():
+        findings.problem(file, f"no known kind of dump (top keys: {keys[:200] or 'none'})")
+    if not documents:
+        findings.problem(str(path), "holds no known kind of dump")
+    return _timeline(findings, documents, frozenset(names))
+
+
+def _parse(document: Document, findings: Findings) -> set[str]:
+    """Names of the sources that recognised the document; a merged one may feed several."""
+    found = {source.NAME: source for source in SOURCES if source.reads(document)}
+    for source in found.values():
+        source.parse(document, findings)
+    return set(found)
+
+
+def _timeline(findings: Findings, documents: int, names: frozenset[str]) -> Timeline:
+    name_node_groups(findings)
+    settle(findings)
+    join_streams(findings)
+    return Timeline(
+        events=findings.events_frame(),
+        coverage=findings.coverage_frame(),
+        settings=findings.settings_frame(),
+        problems=findings.problems,
+        documents=documents,
+        sources=names,
+    )

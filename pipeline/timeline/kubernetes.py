@@ -1,0 +1,230 @@
+"""Kubernetes dumps: what kubectl prints, a watch streams, an exporter writes and the audit log holds.
+
+Coverage. A snapshot shows survivors only, so it covers one instant: the latest that its objects tell
+(never the file's own time). A watch covers from its first change to its last. Listed events cover at most
+the hour that a cluster keeps them; exported ones and the audit log cover from the first to the last
+of a file.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from pipeline.timeline.base import Document, Findings
+from pipeline.timeline.kubernetes_audit import is_audit, parse_audit
+from pipeline.timeline.kubernetes_events import is_event, parse_event
+from pipeline.timeline.kubernetes_fields import Record, latest_instant, mapping, mappings
+from pipeline.timeline.kubernetes_nodes import parse_node
+from pipeline.timeline.kubernetes_pods import parse_pod
+from pipeline.timeline.kubernetes_services import (
+    parse_binding,
+    parse_endpoint_slice,
+    parse_endpoints,
+    parse_service,
+)
+
+NAME = "kubernetes"
+
+EVENTS_KEPT = timedelta(hours=1)
+_AUDIT_MARK = "audit.k8s.io/"
+
+_PARSERS: dict[str, Callable[[Record, Findings], object]] = {
+    "Pod": parse_pod,
+    "Node": parse_node,
+    "Event": parse_event,
+    "Service": parse_service,
+    "EndpointSlice": parse_endpoint_slice,
+    "Endpoints": parse_endpoints,
+    "TargetGroupBinding": parse_binding,
+}
+_COVERED_AS = {
+    "Pod": "pods",
+    "Node": "nodes",
+    "Service": "services",
+    "EndpointSlice": "services",
+    "Endpoints": "services",
+    "TargetGroupBinding": "services",
+}
+_API_GROUPS = ("v1", "events.k8s.io/", "discovery.k8s.io/", "elbv2.k8s.aws/", "eks.amazonaws.com/")
+
+
+def reads(document: Document) -> bool:
+    """Whether the document is a Kubernetes object, list, watch line, exported event or audit log page."""
+    value = document.value
+    if _is_object(value) or _is_watch(value) or "searchedLogStreams" in value:
+        return True
+    return bool(_log_messages(value))
+
+
+def parse(document: Document, findings: Findings) -> None:
+    """Add the events, settings and coverage of one document.
+
+    Args:
+        document: any shape that ``reads`` accepts.
+        findings: rows and problems are added here.
+    """
+    value = document.value
+    if is_audit(value) and _kind_of(value) != "EventList":
+        _audit(Record(document.ref, value), document, findings)
+    elif _is_watch(value):
+        _watch(document, findings)
+    elif _is_object(value):
+        _snapshot(document, findings)
+    else:
+        _log_page(document, findings)
+
+
+def _is_object(value: Mapping[str, Any]) -> bool:
+    if is_audit(value) or is_event(value):
+        return True
+    kind, version = value.get("kind"), value.get("apiVersion")
+    if not isinstance(kind, str) or not isinstance(version, str) or not version.startswith(_API_GROUPS):
+        return False
+    return kind == "List" or kind.removesuffix("List") in _PARSERS
+
+
+def _is_watch(value: Mapping[str, Any]) -> bool:
+    body = value.get("object")
+    return isinstance(value.get("type"), str) and isinstance(body, Mapping) and "apiVersion" in body
+
+
+def _kind_of(value: Mapping[str, Any]) -> str:
+    kind = value.get("kind")
+    return "Event" if not isinstance(kind, str) and is_event(value) else str(kind)
+
+
+def _audit(record: Record, document: Document, findings: Findings) -> None:
+    at = parse_audit(record, findings)
+    if at:
+        _stream(document, findings, "audit", [at])
+
+
+def _watch(document: Document, findings: Findings) -> None:
+    """One line of a watch: bookmarks and errors carry no object of interest."""
+    change, body = document.value["type"], mapping(document.value["object"])
+    if change in {"BOOKMARK", "ERROR"}:
+        if change == "ERROR":
+            findings.problem(document.ref, f"the watch broke off: {str(body.get('message'))[:200]}")
+        return
+    kind = _kind_of(body)
+    record = Record(document.ref, body, gone=change == "DELETED")
+    instants = _one(kind, record, findings)
+    if kind == "Event":
+        _stream(document, findings, "kube_events", instants)
+    elif kind in _COVERED_AS and instants:
+        _watched(document, findings, _COVERED_AS[kind], max(instants), initial=change == "ADDED")
+
+
+def _snapshot(document: Document, findings: Findings) -> None:
+    """A list or a single object: all of it was read at the same time."""
+    kinds: set[str] = set()
+    instants: list[datetime] = []
+    events: list[datetime] = []
+    unused = Counter[str]()
+    single = "items" not in document.value
+    for kind, record in _items(document):
+        if is_audit(record.value):
+            _audit(record, document, findings)
+            continue
+        if kind not in _PARSERS:
+            unused[kind] += 1
+            continue
+        found = _one(kind, record, findings)
+        kinds.add(kind)
+        (events if kind == "Event" else instants).extend(found)
+    for kind, count in sorted(unused.items()):
+        findings.problem(document.ref, f"{count} objects of kind {kind[:80]} are not used")
+    _cover_snapshot(document, findings, kinds, instants + events)
+    if events:
+        since = min(events) if single else max(min(events), max(events) - EVENTS_KEPT)
+        _stream(document, findings, "kube_events", [since, max(events)])
+
+
+def _items(document: Document) -> Iterator[tuple[str, Record]]:
+    """Kind and record of every object; items of a raw ``PodList`` do not name their kind."""
+    value = document.value
+    if "items" not in value:
+        yield _kind_of(value), Record(document.ref, value)
+        return
+    listed = str(value.get("kind")).removesuffix("List")
+    for index, item in enumerate(mappings(value["items"]), start=1):
+        kind = _kind_of(item) if "kind" in item or not listed else listed
+        yield kind, Record(f"{document.ref} items[{index}]", item)
+
+
+def _one(kind: str, record: Record, findings: Findings) -> list[datetime]:
+    """Parse one object and return the instants that it proves somebody was looking."""
+    if kind == "Event":
+        return parse_event(record, findings)
+    if kind in _PARSERS:
+        _PARSERS[kind](record, findings)
+    at = latest_instant(record)
+    return [at] if at else []
+
+
+def _log_messages(value: Mapping[str, Any]) -> list[str]:
+    """Texts of a CloudWatch Logs page or a Firehose record, when they hold audit events."""
+    page = mappings(value.get("events")) or mappings(value.get("logEvents"))
+    messages = [message for event in page if isinstance(message := event.get("message"), str)]
+    return messages if any(_AUDIT_MARK in message for message in messages) else []
+
+
+def _log_page(document: Document, findings: Findings) -> None:
+    for index, message in enumerate(_log_messages(document.value), start=1):
+        ref = f"{document.ref} events[{index}]"
+        if _AUDIT_MARK not in message:
+            continue  # the log group holds other streams too: authenticator, scheduler
+        try:
+            value = json.loads(message)
+        except (ValueError, RecursionError) as problem:
+            findings.problem(ref, f"an audit event that is cut or no JSON: {problem}")
+            continue
+        if isinstance(value, dict) and is_audit(value):
+            _audit(Record(ref, value), document, findings)
+
+
+def _file(document: Document) -> str:
+    return re.sub(r"#\d+\Z", "", document.ref)
+
+
+def _row(document: Document, findings: Findings, source: str) -> dict[str, Any] | None:
+    """The coverage row of this file and source, which is the last one while a file is being read."""
+    ref = _file(document)
+    rows = reversed(findings.coverage)
+    return next((row for row in rows if row["source"] == source and row["source_ref"] == ref), None)
+
+
+def _stream(document: Document, findings: Findings, source: str, instants: list[datetime]) -> None:
+    """Widen the file's span: a stream covers from its first record to its last."""
+    if not instants:
+        return
+    row = _row(document, findings, source)
+    if row is None:
+        findings.covered(source, min(instants), max(instants), _file(document))
+        return
+    row["covered_from"] = min(row["covered_from"], *instants)
+    row["covered_to"] = max(row["covered_to"], *instants)
+
+
+def _watched(document: Document, findings: Findings, source: str, at: datetime, *, initial: bool) -> None:
+    """Widen a watch: its opening list is a snapshot, so the span starts where the first change follows."""
+    row = _row(document, findings, source)
+    if row is None:
+        findings.covered(source, at, at, _file(document))
+        return
+    opening = initial and row["covered_from"] == row["covered_to"]
+    row["covered_to"] = max(row["covered_to"], at)
+    if opening:
+        row["covered_from"] = row["covered_to"]
+
+
+def _cover_snapshot(
+    document: Document, findings: Findings, kinds: set[str], instants: list[datetime]
+) -> None:
+    """A snapshot covers the latest instant that anything in it tells."""
+    for source in sorted({_COVERED_AS[kind] for kind in kinds if kind in _COVERED_AS}):
+        if instants:
+            _watched(document, findings, source, max(instants), initial=True)

@@ -1,0 +1,34 @@
+"""Names: of the resource that a file name carries, and of the group a node belongs to."""
+
+import re
+
+from pipeline.timeline.base import Document
+
+ASG_TAG = "aws:autoscaling:groupName"
+
+NODE_GROUP_KEYS = (
+    "role",
+    "node-group",
+    "eks.amazonaws.com/nodegroup",
+    "eks:nodegroup-name",
+    "karpenter.sh/nodepool",
+    "k8s.io/cluster-autoscaler/node-template/label/role",
+)
+"""Tags and labels that name a node's group better than its Auto Scaling group does, best first."""
+
+
+def node_group_of(labels: dict[str, str]) -> str | None:
+    """The group that tags or labels name; None when none of them does."""
+    lowered = {key.lower(): value for key, value in labels.items()}
+    return next((lowered[key] for key in NODE_GROUP_KEYS if lowered.get(key)), None)
+
+
+def named_resource(document: Document, dump: str) -> str | None:
+    """The resource a dump's file name carries: ``shop`` in ``describe-load-balancer-attributes.shop``.
+
+    Args:
+        document: the dump.
+        dump: the part of the command that stands before the name, e.g. ``load-balancer-attributes``.
+    """
+    match = re.search(rf"{re.escape(dump)}\.(.+)$", document.name)
+    return match[1] if match else None

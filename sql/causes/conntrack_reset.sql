@@ -1,0 +1,71 @@
+-- /// cause
+-- id = "conntrack_reset"
+-- title = "kube-proxy let an out-of-window packet reset a live connection"
+-- statuses = [502]
+-- rate = "steady"
+-- needs = ["gateway_errors", "settings", "target_groups"]
+-- sources = []
+-- remedy = "Upgrade Kubernetes to 1.15 or later, or set sysctl net.netfilter.nf_conntrack_tcp_be_liberal=1 on every node"
+-- ///
+--
+-- A packet that conntrack calls INVALID is not translated back; its receiver resets the connection.
+-- It scales with bytes in flight, not with pauses or events, so the sizes of its victims are biased by
+-- size: the ratio to ordinary traffic is bytes over mean bytes. Pods behind ip targets have no kube-proxy.
+
+with
+
+version as (
+
+    select
+        coalesce(
+            bool_or(
+                try_cast(regexp_extract(value, '^v?1[.]([0-9]+)', 1) as integer) < 15
+            ),
+            false
+        ) as is_affected,
+        count(*) > 0 as is_known
+    from settings
+    where setting in ('kube_proxy_version', 'kubelet_version')
+
+)
+
+select
+    request_id,
+    target_group_arn as cluster_id,
+    target_group_arn as rate_group,
+    cast(null as varchar) as event_id,
+    cast(null as double) as lag_s,
+    1.0 as exposure,
+    0.0 as support,
+    cast(null as double) as prior_rate,
+    ln(target_rate) + ln(0.5)
+    + least(greatest(ln(greatest(received_bytes, 1) / mean_received_bytes), -3.0), 4.0) as log_likelihood,
+    printf(
+        'cut %.0f ms after dispatch with %d bytes sent to it (mean %.0f)',
+        1000.0 * waited_s, received_bytes, mean_received_bytes
+    ) as evidence
+from gateway_errors
+where
+    failure_class in ('closed_at_once', 'closed_midway')
+    and target_type is distinct from 'ip'
+
+union all
+
+select
+    null as request_id,
+    target_groups.target_group_arn as cluster_id,
+    target_groups.target_group_arn as rate_group,
+    null as event_id,
+    null as lag_s,
+    cast(target_groups.requests as double) as exposure,
+    0.0 as support,
+    case
+        when version.is_affected then 3e-6
+        when version.is_known then 2e-8
+        else 2e-7
+    end as prior_rate,
+    null as log_likelihood,
+    null as evidence
+from target_groups
+cross join version
+where target_groups.target_type is distinct from 'ip'

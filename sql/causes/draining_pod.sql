@@ -1,0 +1,181 @@
+-- /// cause
+-- id = "draining_pod"
+-- title = "A draining pod exited while connections still led to it"
+-- statuses = [502, 504]
+-- rate = "per_event"
+-- needs = ["bursts", "coverage", "gateway_errors", "pod_ends", "service_ports"]
+-- sources = ["pods"]
+-- remedy = "While draining answer with Connection: close, and let the pod outlive its traffic: preStop sleep longer than readiness detection plus endpoint propagation, terminationGracePeriodSeconds above it, target-type ip with pod readiness gates where possible"
+-- ///
+--
+-- conntrack pins an established connection to its pod after the pod left the endpoints; when the pod
+-- exits, every pinned connection breaks at once. Behind NodePort the burst spreads over many targets;
+-- with ip targets it shows one, and refused or unanswered connects follow until it is deregistered.
+-- A pod whose node was terminated at the same time is not counted here: the node is the root.
+
+with
+
+ends as (
+
+    select
+        pod_ends.*,
+        coalesce(pod_ends.service, '') as service_name,
+        seconds_between(pod_ends.drain_started_at, pod_ends.left_at) as drain_s
+    from pod_ends
+    where
+        pod_ends.drain_started_at is not null
+        and pod_ends.node_left_at is null
+        and coalesce(pod_ends.left_reason, 'deleted') in ('deleted', 'evicted')
+
+),
+
+near as (
+
+    select
+        gateway_errors.*,
+        ends.lifetime_id as end_id,
+        ends.pod_name,
+        ends.service_name,
+        ends.drain_s,
+        ends.left_uncertainty_s as uncertainty_s,
+        coalesce(ends.left_event_id, ends.drain_event_id) as end_event_id,
+        gateway_errors.target_ip = ends.private_ip as is_the_pod,
+        seconds_between(ends.drain_started_at, gateway_errors.failed_at) as since_drain_s,
+        seconds_between(ends.left_at, gateway_errors.failed_at) as failed_after_s,
+        seconds_between(ends.left_at, gateway_errors.began_at) as began_after_s
+    from gateway_errors
+    inner join ends
+        on
+            gateway_errors.failed_at >= seconds_after(ends.drain_started_at, -3.0)
+            and gateway_errors.began_at <= seconds_after(ends.left_at, 65.0 + ends.left_uncertainty_s)
+    where
+        gateway_errors.failure_class in (
+            'closed_midway', 'closed_at_once', 'not_connected', 'connect_timeout'
+        )
+
+),
+
+services as (
+
+    select distinct service
+    from service_ports
+
+),
+
+matched as (
+
+    select
+        near.*,
+        case
+            when near.is_the_pod then 1.0
+            when near.target_type = 'ip' then 0.0
+            when services.service is null then 0.3 * near.target_share
+            when service_ports.service is not null then near.target_share
+            else 0.0
+        end as entity
+    from near
+    left join services
+        on near.service_name = services.service
+    left join service_ports
+        on
+            near.service_name = service_ports.service
+            and near.target_port = service_ports.node_port
+
+),
+
+weighed as (
+
+    select
+        *,
+        entity * case
+            when failure_class in ('closed_midway', 'closed_at_once') then
+                0.4 * (
+                    0.60 * spread(failed_after_s, -1.0, 2.0, uncertainty_s)
+                    + 0.25 * spread(since_drain_s, 0.0, 20.0, 1.0)
+                    + 0.15 * spread(since_drain_s, 0.0, drain_s + 5.0, uncertainty_s)
+                )
+            when is_the_pod and failure_class = 'not_connected' then
+                0.3 * (
+                    0.5 * spread(began_after_s, -1.0, 20.0, uncertainty_s)
+                    + 0.5 * spread(since_drain_s, 0.0, drain_s + 40.0, uncertainty_s)
+                )
+            when is_the_pod then
+                0.2 * spread(began_after_s, -8.0, 60.0, uncertainty_s)
+            when failure_class = 'not_connected' then
+                0.10 * spread(failed_after_s, -1.0, 10.0, uncertainty_s)
+            else
+                0.05 * spread(began_after_s, -8.0, 15.0, uncertainty_s)
+        end as density
+    from matched
+
+),
+
+unrecorded as (
+
+    -- Without pod records a burst remains: some process ended. More often than not that is a deploy.
+    select
+        bursts.*,
+        gateway_errors.failed_at
+    from bursts
+    inner join gateway_errors
+        on bursts.request_id = gateway_errors.request_id
+    where
+        bursts.errors > 5.0 * bursts.expected_by_chance + 2.0
+        and not exists (
+            select 1
+            from coverage
+            where
+                coverage.source in ('pods', 'audit')
+                and gateway_errors.failed_at between coverage.covered_from and coverage.covered_to
+        )
+
+)
+
+select
+    request_id,
+    end_id as cluster_id,
+    service_name as rate_group,
+    end_event_id as event_id,
+    failed_after_s as lag_s,
+    1.0 as exposure,
+    0.0 as support,
+    cast(null as double) as prior_rate,
+    ln(density) as log_likelihood,
+    'pod ' || pod_name
+    || printf(' was asked to stop %.0f s before', since_drain_s)
+    || case
+        when failed_after_s >= 0.0 then printf(' and exited %.1f s before the failure', failed_after_s)
+        else printf(' and exited %.1f s after the failure', -failed_after_s)
+    end as evidence
+from weighed
+where density > 0.0
+
+union all
+
+select
+    request_id,
+    burst_id as cluster_id,
+    'unrecorded' as rate_group,
+    cast(null as varchar) as event_id,
+    cast(null as double) as lag_s,
+    1.0 as exposure,
+    0.0 as support,
+    cast(null as double) as prior_rate,
+    ln(6e-4 * (errors - 1) / (span_s + 0.5)) as log_likelihood,
+    printf('cut together with %d others within %.1f s; no pod records cover this time', errors - 1, span_s) as evidence
+from unrecorded
+
+union all
+
+select
+    null as request_id,
+    lifetime_id as cluster_id,
+    service_name as rate_group,
+    drain_event_id as event_id,
+    null as lag_s,
+    1.0 as exposure,
+    0.0 as support,
+    0.3 as prior_rate,
+    null as log_likelihood,
+    null as evidence
+from ends

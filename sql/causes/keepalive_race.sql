@@ -1,0 +1,61 @@
+-- /// cause
+-- id = "keepalive_race"
+-- title = "The server closed an idle connection just as it was used again"
+-- statuses = [502]
+-- rate = "steady"
+-- needs = ["gateway_errors", "idle_gap_fits", "target_groups"]
+-- sources = []
+-- remedy = "Set the server's keep-alive idle timeout to at least {safe_keepalive_s} s, 5 s above the load balancer's idle_timeout.timeout_seconds of {idle_timeout_s} s (Node.js server.keepAliveTimeout and headersTimeout, uvicorn --timeout-keep-alive, Jetty http.idleTimeout, nginx keepalive_timeout, ...), and restart it"
+-- ///
+--
+-- The target's idle timer fires while a request is on its way: the connection ends within a round trip.
+-- No event is involved. `idle_gap_fits` tells how well the pause on this pair of load balancer node and
+-- target fits one server timeout (ratio to what traffic alone would give).
+
+select
+    gateway_errors.request_id,
+    gateway_errors.target_group_arn as cluster_id,
+    gateway_errors.target_group_arn as rate_group,
+    cast(null as varchar) as event_id,
+    cast(null as double) as lag_s,
+    1.0 as exposure,
+    0.0 as support,
+    cast(null as double) as prior_rate,
+    ln(gateway_errors.target_rate)
+    + case gateway_errors.failure_class
+        when 'closed_at_once' then ln(0.80)
+        when 'not_connected' then ln(0.15)
+        else ln(0.05)
+    end
+    + coalesce(idle_gap_fits.log_ratio, 0.0) as log_likelihood,
+    case gateway_errors.failure_class
+        when 'not_connected' then 'connection already gone'
+        else printf('closed %.0f ms after dispatch', 1000.0 * gateway_errors.waited_s)
+    end
+    || coalesce(
+        printf('; pair idle for %.1f s', gateway_errors.gap_s),
+        '; first request on its pair for over ten minutes'
+    )
+    || coalesce('; ' || idle_gap_fits.sentence, '') as evidence
+from gateway_errors
+left join idle_gap_fits
+    on gateway_errors.request_id = idle_gap_fits.request_id
+where
+    gateway_errors.failure_class in ('closed_at_once', 'not_connected', 'closed_midway')
+    -- The load balancer itself closes a connection that idles for its own timeout.
+    and (gateway_errors.gap_s is null or gateway_errors.gap_s <= gateway_errors.idle_timeout_s + 1.0)
+
+union all
+
+select
+    null as request_id,
+    target_group_arn as cluster_id,
+    target_group_arn as rate_group,
+    null as event_id,
+    null as lag_s,
+    cast(requests as double) as exposure,
+    0.0 as support,
+    1e-5 as prior_rate,
+    null as log_likelihood,
+    null as evidence
+from target_groups

@@ -1,0 +1,251 @@
+-- /// cause
+-- id = "target_crash"
+-- title = "A process or host behind the load balancer died"
+-- statuses = [502, 504]
+-- rate = "per_event"
+-- needs = ["bursts", "events", "gateway_errors", "lifetimes", "service_ports"]
+-- sources = ["pods", "nodes"]
+-- remedy = "Unavoidable in the instant; make it rarer and smaller: raise the memory limit or fix the leak (OOMKilled), run more replicas spread over nodes, shorten health-check interval and threshold"
+-- ///
+--
+-- The kernel closes the sockets of a killed process: everything in flight on it fails at one instant,
+-- then connects are refused until it is back. A host that dies says nothing at all: its connects and
+-- its requests in flight time out, and the replacement that follows is no scale-in.
+
+with
+
+crashes as (
+
+    select
+        events.event_id,
+        events.occurred_at,
+        events.uncertainty_s,
+        events.pod_name,
+        events.reason,
+        coalesce(pods.private_ip, events.pod_ip) as pod_ip,
+        coalesce(pods.service, events.service, '') as service,
+        coalesce(events.pod_uid, events.pod_name, events.event_id)
+        || ' ' || cast(minute_of(events.occurred_at) as varchar) as crash_id
+    from events
+    left join lifetimes as pods
+        on
+            events.pod_uid = pods.pod_uid
+            and pods.kind = 'pod'
+    where
+        events.kind = 'container_crashed'
+        -- One crash told by two records is one crash.
+    qualify row_number() over (partition by crash_id order by events.uncertainty_s, events.event_id) = 1
+
+),
+
+services as (
+
+    select distinct service
+    from service_ports
+
+),
+
+near_crashes as (
+
+    select
+        gateway_errors.*,
+        crashes.crash_id,
+        crashes.event_id,
+        crashes.pod_name,
+        crashes.reason,
+        crashes.service,
+        crashes.uncertainty_s,
+        gateway_errors.target_ip = crashes.pod_ip as is_the_pod,
+        seconds_between(crashes.occurred_at, gateway_errors.failed_at) as failed_after_s,
+        seconds_between(crashes.occurred_at, gateway_errors.began_at) as began_after_s
+    from gateway_errors
+    inner join crashes
+        on
+            gateway_errors.failed_at >= seconds_after(crashes.occurred_at, -4.0 - crashes.uncertainty_s)
+            and gateway_errors.began_at <= seconds_after(crashes.occurred_at, 75.0 + crashes.uncertainty_s)
+    where gateway_errors.failure_class in ('closed_midway', 'closed_at_once', 'not_connected')
+
+),
+
+pod_crashes as (
+
+    select
+        near_crashes.*,
+        case
+            when near_crashes.is_the_pod then 1.0
+            when near_crashes.target_type = 'ip' then 0.0
+            when services.service is null then 0.3 * near_crashes.target_share
+            when service_ports.service is not null then near_crashes.target_share
+            else 0.0
+        end
+        * case
+            when near_crashes.failure_class = 'not_connected' then
+                0.35 * (
+                    0.6 * spread(near_crashes.began_after_s, -1.0, 15.0, near_crashes.uncertainty_s)
+                    + 0.4 * spread(near_crashes.began_after_s, -1.0, 65.0, near_crashes.uncertainty_s)
+                )
+            else
+                0.4 * (
+                    0.8 * spread(near_crashes.failed_after_s, -1.0, 1.0, near_crashes.uncertainty_s)
+                    + 0.2 * spread(near_crashes.failed_after_s, -2.0, 5.0, near_crashes.uncertainty_s)
+                )
+        end as density
+    from near_crashes
+    left join services
+        on near_crashes.service = services.service
+    left join service_ports
+        on
+            near_crashes.service = service_ports.service
+            and near_crashes.target_port = service_ports.node_port
+
+),
+
+losses as (
+
+    select
+        lifetime_id,
+        private_ip,
+        node_name,
+        coalesce(node_group, asg_name, '') as node_group,
+        left_at,
+        coalesce(left_uncertainty_s, 1.0) as uncertainty_s,
+        left_event_id,
+        left_reason
+    from lifetimes
+    where
+        kind = 'node'
+        and left_at is not null
+        and left_reason in ('unhealthy', 'crash', 'impaired', 'node_lost')
+
+),
+
+near_losses as (
+
+    select
+        gateway_errors.*,
+        losses.lifetime_id as loss_id,
+        losses.left_event_id,
+        losses.node_group,
+        coalesce(losses.node_name, losses.private_ip) as lost_node,
+        losses.uncertainty_s,
+        gateway_errors.target_ip = losses.private_ip as is_the_node,
+        seconds_between(losses.left_at, gateway_errors.failed_at) as failed_after_s,
+        seconds_between(losses.left_at, gateway_errors.dispatched_at) as dispatched_after_s
+    from gateway_errors
+    inner join losses
+        on
+            gateway_errors.failed_at >= seconds_after(losses.left_at, -300.0 - losses.uncertainty_s)
+            and gateway_errors.began_at <= seconds_after(losses.left_at, 70.0 + losses.uncertainty_s)
+    where
+        gateway_errors.failure_class in (
+            'closed_midway', 'closed_at_once', 'not_connected', 'connect_timeout', 'tls_timeout', 'no_answer'
+        )
+
+),
+
+node_losses as (
+
+    -- The replacement is decided minutes after the loss: look back.
+    select
+        *,
+        case
+            when is_the_node then 0.6
+            when target_type is distinct from 'ip' then 0.4 * target_share
+            else 0.0
+        end
+        * case when failure_class = 'no_answer' and is_the_node and answers_meanwhile > 0 then 0.1 else 1.0 end
+        * 0.25 * (
+            0.6 * spread(dispatched_after_s, -120.0, 10.0, uncertainty_s)
+            + 0.4 * spread(dispatched_after_s, -300.0, 60.0, uncertainty_s)
+        ) as density
+    from near_losses
+
+),
+
+unrecorded as (
+
+    select *
+    from bursts
+    where errors > 5.0 * expected_by_chance + 2.0
+
+)
+
+select
+    request_id,
+    crash_id as cluster_id,
+    'container ' || service as rate_group,
+    event_id,
+    failed_after_s as lag_s,
+    1.0 as exposure,
+    0.0 as support,
+    cast(null as double) as prior_rate,
+    ln(density) as log_likelihood,
+    'pod ' || coalesce(pod_name, '?') || ' died (' || coalesce(reason, 'crash') || ') '
+    || case
+        when failed_after_s >= 0.0 then printf('%.1f s before the failure', failed_after_s)
+        else printf('%.1f s after the failure', -failed_after_s)
+    end as evidence
+from pod_crashes
+where density > 0.0
+
+union all
+
+select
+    request_id,
+    loss_id as cluster_id,
+    'host ' || node_group as rate_group,
+    left_event_id as event_id,
+    failed_after_s as lag_s,
+    1.0 as exposure,
+    0.0 as support,
+    cast(null as double) as prior_rate,
+    ln(density) as log_likelihood,
+    'node ' || coalesce(lost_node, '?') || ' was found dead and replaced '
+    || printf('%.0f s from the failure', -failed_after_s) as evidence
+from node_losses
+where density > 0.0
+
+union all
+
+select
+    request_id,
+    burst_id as cluster_id,
+    'unrecorded' as rate_group,
+    cast(null as varchar) as event_id,
+    cast(null as double) as lag_s,
+    1.0 as exposure,
+    0.0 as support,
+    cast(null as double) as prior_rate,
+    ln(4e-4 * (errors - 1) / (span_s + 0.5)) as log_likelihood,
+    printf('cut together with %d others within %.1f s; no record names the process', errors - 1, span_s) as evidence
+from unrecorded
+
+union all
+
+select
+    null as request_id,
+    crash_id as cluster_id,
+    'container ' || service as rate_group,
+    event_id,
+    null as lag_s,
+    1.0 as exposure,
+    0.0 as support,
+    3.0 as prior_rate,
+    null as log_likelihood,
+    null as evidence
+from crashes
+
+union all
+
+select
+    null as request_id,
+    lifetime_id as cluster_id,
+    'host ' || node_group as rate_group,
+    left_event_id as event_id,
+    null as lag_s,
+    1.0 as exposure,
+    0.0 as support,
+    3.0 as prior_rate,
+    null as log_likelihood,
+    null as evidence
+from losses

@@ -1,0 +1,63 @@
+-- /// cause
+-- id = "target_timeout"
+-- title = "The target did not answer within the idle timeout"
+-- statuses = [504]
+-- rate = "steady"
+-- needs = ["gateway_errors", "target_groups"]
+-- sources = []
+-- remedy = "Make the slow endpoint answer sooner or asynchronously, or raise idle_timeout.timeout_seconds of the load balancer ({idle_timeout_s} s) above its slowest honest answer"
+-- ///
+--
+-- Connected and sent, but no response header came within the idle timeout. A slow handler leaves its
+-- target answering others meanwhile, and its path is slow at other times too; a lost host is silent.
+
+with
+
+weighed as (
+
+    select
+        *,
+        case when answers_meanwhile > 0 then 1.0 else 0.15 end
+        * case when slow_answers_on_path > 0 then 2.0 else 0.7 end as fit
+    from gateway_errors
+    where failure_class = 'no_answer'
+
+)
+
+select
+    request_id,
+    target_group_arn as cluster_id,
+    target_group_arn as rate_group,
+    cast(null as varchar) as event_id,
+    cast(null as double) as lag_s,
+    1.0 as exposure,
+    0.0 as support,
+    cast(null as double) as prior_rate,
+    ln(target_rate) + ln(fit) as log_likelihood,
+    printf('no answer for %.1f s (idle timeout %.0f s)', duration_s, idle_timeout_s)
+    || case
+        when answers_meanwhile > 0
+            then printf('; the target answered %d other requests meanwhile', answers_meanwhile)
+        else '; the target answered nothing else meanwhile'
+    end
+    || case
+        when slow_answers_on_path > 0
+            then printf('; this path took over 10 s %d more times', slow_answers_on_path)
+        else ''
+    end as evidence
+from weighed
+
+union all
+
+select
+    null as request_id,
+    target_group_arn as cluster_id,
+    target_group_arn as rate_group,
+    null as event_id,
+    null as lag_s,
+    cast(requests as double) as exposure,
+    0.0 as support,
+    1e-6 as prior_rate,
+    null as log_likelihood,
+    null as evidence
+from target_groups

@@ -1,0 +1,55 @@
+-- /// cause
+-- id = "unexplained"
+-- title = "Nothing that we know of explains it"
+-- statuses = [502, 504]
+-- rate = "steady"
+-- needs = ["gateway_errors", "target_groups"]
+-- sources = []
+-- remedy = "Look at the evidence of a few of these requests; add the timeline sources that are missing and attribute again"
+-- ///
+--
+-- The competitor of every cause: a background of any class, at a rate of its own, that follows traffic.
+
+select
+    request_id,
+    coalesce(target_group_arn, 'no target group') as cluster_id,
+    coalesce(target_group_arn, 'no target group') as rate_group,
+    cast(null as varchar) as event_id,
+    cast(null as double) as lag_s,
+    1.0 as exposure,
+    0.0 as support,
+    cast(null as double) as prior_rate,
+    ln(coalesce(target_rate, 1.0))
+    + case failure_class
+        when 'closed_midway' then ln(0.35)
+        when 'closed_at_once' then ln(0.20)
+        when 'other' then ln(0.15)
+        when 'before_target' then ln(0.15)
+        else ln(0.10)
+    end as log_likelihood,
+    case failure_class
+        when 'before_target' then 'failed before a target was chosen: ' || coalesce(error_reason, 'no reason logged')
+        when 'connect_timeout' then printf('no connection within %.1f s', duration_s)
+        when 'no_answer' then printf('no answer for %.1f s', duration_s)
+        when 'not_connected' then printf('not connected after %.3f s', duration_s)
+        when 'other' then 'a line that fits no known failure'
+        else printf('cut %.3f s after dispatch', coalesce(waited_s, 0.0))
+    end
+    || '; no cause fits well' as evidence
+from gateway_errors
+where failure_class not in ('target_answered', 'lambda')
+
+union all
+
+select
+    null as request_id,
+    target_group_arn as cluster_id,
+    target_group_arn as rate_group,
+    null as event_id,
+    null as lag_s,
+    cast(requests as double) as exposure,
+    0.0 as support,
+    3e-6 as prior_rate,
+    null as log_likelihood,
+    null as evidence
+from target_groups

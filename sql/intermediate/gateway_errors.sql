@@ -1,0 +1,56 @@
+-- Grain: one row per gateway error: the line, its class, its target as of that instant, and what
+-- happened around it. Every cause reads this table.
+
+with
+
+holders as (
+
+    select
+        error_lines.request_id,
+        lifetimes.lifetime_id,
+        lifetimes.joined_at,
+        lifetimes.joined_known_by,
+        row_number() over (
+            partition by error_lines.request_id
+            order by lifetimes.joined_at desc nulls last
+        ) as choice
+    from error_lines
+    inner join lifetimes
+        on
+            error_lines.target_ip = lifetimes.private_ip
+            and (
+                error_lines.vpc_id is null
+                or lifetimes.vpc_id is null
+                or error_lines.vpc_id = lifetimes.vpc_id
+            )
+            and (
+                lifetimes.joined_at is null
+                or lifetimes.joined_at <= seconds_after(error_lines.failed_at, 5.0 + lifetimes.joined_uncertainty_s)
+            )
+
+)
+
+select
+    error_lines.*,
+    error_exposure.target_rate,
+    error_exposure.group_rate,
+    error_exposure.pair_rate,
+    error_exposure.targets_serving,
+    error_exposure.slow_connects,
+    holders.lifetime_id,
+    error_waits.answers_meanwhile,
+    error_waits.slow_answers_on_path,
+    seconds_between(error_gaps.last_completed_at, error_lines.began_at) as gap_s,
+    seconds_between(holders.joined_at, error_lines.began_at) as target_age_s,
+    error_exposure.target_rate / greatest(error_exposure.group_rate, error_exposure.target_rate) as target_share
+from error_lines
+inner join error_exposure
+    on error_lines.request_id = error_exposure.request_id
+left join error_gaps
+    on error_lines.request_id = error_gaps.request_id
+left join error_waits
+    on error_lines.request_id = error_waits.request_id
+left join holders
+    on
+        error_lines.request_id = holders.request_id
+        and holders.choice = 1

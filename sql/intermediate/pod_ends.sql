@@ -1,0 +1,27 @@
+-- Grain: one row per pod that left. A pod whose node went at about the same time was not drained for
+-- its own sake: `node_left_at` says so, and scale_in is the root then.
+
+select
+    pods.lifetime_id,
+    pods.pod_name,
+    pods.private_ip,
+    pods.vpc_id,
+    pods.node_name,
+    pods.service,
+    pods.joined_at,
+    pods.drain_started_at,
+    pods.drain_event_id,
+    pods.left_at,
+    coalesce(pods.left_uncertainty_s, 1.0) as left_uncertainty_s,
+    pods.left_event_id,
+    pods.left_reason,
+    max(nodes.left_at) as node_left_at
+from lifetimes as pods
+left join lifetimes as nodes
+    on
+        nodes.kind = 'node'
+        and pods.node_name = nodes.node_name
+        and nodes.left_at is not null
+        and abs(seconds_between(pods.left_at, nodes.left_at)) <= 180.0 + coalesce(nodes.left_uncertainty_s, 0.0)
+where pods.kind = 'pod' and pods.left_at is not null
+group by all

@@ -1,0 +1,132 @@
+"""The house rules that hold for every member: causes, SQL files, documents, the wheel."""
+
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from pipeline import queries
+from pipeline.attribute import causes
+from pipeline.model import CANDIDATES, TABLES
+from tests.support import generated_docs
+
+ROOT = Path(__file__).resolve().parents[2]
+CAUSES = {cause.id: cause for cause in causes.load()}
+COLUMNS = {
+    "request_id",
+    "cluster_id",
+    "rate_group",
+    "event_id",
+    "lag_s",
+    "exposure",
+    "support",
+    "prior_rate",
+    "log_likelihood",
+    "evidence",
+}
+SEED_SIX = {"keepalive_race", "draining_pod", "scale_in", "new_node", "conntrack_reset", "target_crash"}
+
+
+def test_the_seed_six_and_the_first_others_are_there() -> None:
+    others = {
+        "target_generated",
+        "target_timeout",
+        "connect_timeout",
+        "connection_refused",
+        "deregistration_delay_expired",
+        "lambda_error",
+        "unexplained",
+    }
+    assert set(CAUSES) >= SEED_SIX | others
+
+
+@pytest.mark.parametrize("name", sorted(CAUSES))
+def test_a_cause_names_every_table_that_it_reads(name: str) -> None:
+    cause = CAUSES[name]
+    tables = set(re.findall(r"(?:from|join)\s+([a-z_]+)", queries.read(cause.query)))
+    steps = set(re.findall(r"^([a-z_]+) as \($", queries.read(cause.query), re.MULTILINE))
+    assert tables - steps == set(cause.needs)
+
+
+@pytest.mark.parametrize("name", sorted(CAUSES))
+def test_a_cause_has_a_scenario(name: str) -> None:
+    assert (ROOT / "tests" / "scenarios" / f"{name}.toml").exists()
+
+
+@pytest.mark.parametrize("name", sorted(CAUSES))
+def test_a_cause_says_what_to_change_and_why_it_happens(name: str) -> None:
+    cause = CAUSES[name]
+    assert len(cause.remedy) > 40
+    assert len(cause.doc) > 60
+    assert set(cause.statuses) <= {502, 504}
+
+
+@pytest.mark.parametrize("name", [name for group in ("causes",) for name in queries.names(group)])
+def test_a_cause_file_returns_the_contract(name: str) -> None:
+    final = queries.read(name).split("\n)\n")[-1]
+    named = set(re.findall(r"\bas ([a-z_]+)[,\n]", final)) | set(re.findall(r"^    ([a-z_]+),?$", final, re.M))
+    assert named >= COLUMNS
+
+
+def test_every_sql_file_says_its_grain_or_its_cause() -> None:
+    for group in ("intermediate", "marts", "report"):
+        for name in queries.names(group):
+            assert queries.read(name).startswith("-- "), name
+
+
+def test_every_table_and_column_has_a_meaning() -> None:
+    for table in (*TABLES, CANDIDATES):
+        assert table.grain
+        for field in table.schema:
+            assert field.metadata[b"meaning"], f"{table.name}.{field.name}"
+
+
+@pytest.mark.parametrize("name", sorted(generated_docs.PAGES))
+def test_a_generated_document_is_up_to_date(name: str) -> None:
+    assert (ROOT / name).read_text(encoding="utf-8") == generated_docs.PAGES[name](), "run make docs"
+
+
+def test_the_sql_parameters_are_those_that_are_bound() -> None:
+    known = {"since", "until", "request_id"}
+    for group in ("intermediate", "causes", "marts"):
+        for name in queries.names(group):
+            parsed = duckdb.extract_statements(queries.read(name))
+            assert {value for one in parsed for value in one.named_parameters} <= known, name
+
+
+def test_the_wheel_holds_exactly_the_tracked_sql_templates_and_demo(tmp_path: Path) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
+        check=True,
+        cwd=ROOT,
+        capture_output=True,
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    members = set(zipfile.ZipFile(wheel).namelist())
+    tracked = subprocess.run(
+        ["git", "ls-files", "sql", "reports/templates", "fixtures/demo"],
+        check=True,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    ).stdout.split()
+    places = {"sql/": "pipeline/sql/", "reports/templates/": "pipeline/report_templates/", "fixtures/demo/": "pipeline/demo/"}
+    expected = set()
+    for name in tracked:
+        for folder, place in places.items():
+            if name.startswith(folder):
+                expected.add(place + name.removeprefix(folder))
+    shipped = {name for name in members if name.startswith(tuple(places.values()))}
+    assert shipped == expected
+
+
+def test_nothing_names_this_machine_or_a_registry() -> None:
+    pattern = r"(^|[^a-z.])/(work|root)/|pythonhosted|pypi\.org|npmjs|debian\.org"
+    found = subprocess.run(
+        ["git", "grep", "-nIE", pattern, "--", ".", ":!tests/meta", ":!*.svg"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert found.stdout == ""

@@ -1,0 +1,99 @@
+"""Writes the documents that are made from the code; a test compares them with what is committed."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from pipeline.attribute import causes
+from pipeline.attribute.verdicts import INSUFFICIENT, INSUFFICIENT_REMEDY, INSUFFICIENT_TITLE
+from pipeline.model import TABLES
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMANDS = ("attribute", "pull", "report", "explain", "sql", "demo")
+_NOTE = "<!-- Made by `make docs`. -->\n"
+
+CLASSES = """
+A gateway error's class follows from its own line; it limits which causes can have given it.
+
+| class | status | what the line says |
+|---|---|---|
+| `target_answered` | any | the target's own status is the same: the load balancer passed it on |
+| `lambda` | any | no target address, `error_reason` starts with Lambda |
+| `before_target` | any | no target address, or an `error_reason` of WAF or authentication |
+| `connect_timeout` | 504 | never dispatched, 9.5 to 10.6 s long: the fixed 10 s to connect |
+| `tls_timeout` | 504 | never dispatched, HTTPS target group, 10.6 to 20.6 s long |
+| `no_answer` | 504 | longer than that, or as long as the idle timeout |
+| `not_connected` | 502 | never dispatched: refused, unreachable, or a pooled connection already dead |
+| `closed_at_once` | 502 | closed within a round trip of the request's arrival |
+| `closed_midway` | 502 | closed while the target worked on the request |
+| `other` | any | anything else |
+"""
+
+
+def causes_page() -> str:
+    """docs/causes.md: every verdict with its title, mechanism and remedy."""
+    parts = ["# Causes\n", _NOTE, "## Classes of failure\n" + CLASSES, "## Verdicts\n"]
+    for cause in causes.load():
+        statuses = ", ".join(map(str, cause.statuses))
+        parts.append(
+            f"### {cause.id}\n\n**{cause.title}** ({statuses}). {cause.doc}\n\n"
+            f"*Change:* {cause.remedy}.\n\n"
+            f"*Rate:* {cause.rate}. *Revealed by:* {', '.join(cause.sources) or 'the log alone'}. "
+            f"*Rules:* [sql/{cause.query}.sql](../sql/{cause.query}.sql)\n"
+        )
+    parts.append(
+        f"### {INSUFFICIENT}\n\n**{INSUFFICIENT_TITLE}.** No event explains the error, but the sources in which "
+        f"such an event would be seen did not observe that instant.\n\n*Change:* {INSUFFICIENT_REMEDY}.\n"
+    )
+    return "\n".join(parts)
+
+
+def schema_page() -> str:
+    """docs/schema.md: every table with its grain and columns."""
+    parts = ["# Tables\n", _NOTE, "All instants are UTC with microseconds.\n"]
+    for table in TABLES:
+        parts.append(
+            f"## {table.name}\n\nOne row per {table.grain}.\n\n| column | type | meaning |\n|---|---|---|"
+        )
+        for field in table.schema:
+            meaning = field.metadata[b"meaning"].decode().replace("|", "\\|")
+            parts.append(f"| `{field.name}` | {field.type} | {meaning} |")
+        parts.append("")
+    return "\n".join(parts)
+
+
+def cli_page() -> str:
+    """docs/cli.md: the help of every command, as printed in 100 columns."""
+    parts = ["# Command line\n", _NOTE]
+    for command in ((), *((name,) for name in COMMANDS)):
+        parts.append(
+            f"## forensics {' '.join(command)}".rstrip() + "\n\n```text\n" + _help(*command) + "```\n"
+        )
+    return "\n".join(parts)
+
+
+def _help(*command: str) -> str:
+    run = subprocess.run(
+        [sys.executable, "-m", "pipeline", *command, "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+        env={**os.environ, "COLUMNS": "100", "TERMINAL_WIDTH": "100", "NO_COLOR": "1", "TERM": "dumb"},
+    )
+    return "\n".join(line.rstrip() for line in run.stdout.strip().splitlines()) + "\n"
+
+
+PAGES = {"docs/causes.md": causes_page, "docs/schema.md": schema_page, "docs/cli.md": cli_page}
+
+
+def main() -> None:
+    """Write all pages."""
+    for name, page in PAGES.items():
+        (ROOT / name).write_text(page(), encoding="utf-8")
+        print(name)
+
+
+if __name__ == "__main__":
+    main()
