@@ -3,8 +3,10 @@
 A keep-alive race happens on a connection that has idled for the server's timeout T (plus a moment). The
 log does not name the connection, only the pair of load balancer node and target; the pair's pause is a
 lower bound of the connection's. On a sparse pair the two are equal, on a busy one the pause says
-nothing. Per target group, T is unknown: every T is weighed by how well it explains all pauses together,
-and each error gets the ratio of its pause under a race to its pause under ordinary traffic.
+nothing. Per target group, T is unknown: every T is weighed by how well it explains all pauses together
+and by how often pairs as busy as these would race at it, against the alternative that nothing races and
+pauses are those of ordinary traffic. Each error then gets the ratio of its pause under a race to its
+pause under ordinary traffic, times the odds that the group races at all.
 """
 
 from dataclasses import dataclass
@@ -26,22 +28,49 @@ _CLEAR_CERTAINTY, _CLEAR_ERRORS = 0.8, 5
 """When a timeout is named to people."""
 _EARLIEST_S, _PROMPT_S, _LATE_S = -0.1, 0.4, 1.1
 """A connection is found closed this long around its timeout: promptly (70 %), or late in a busy server."""
+_RACE_SHARE = 0.7
+"""Share of races among the immediate closes of a group that races."""
+_WINDOW_S = 0.005
+"""Seconds for which a closing connection can still be used: flight of the FIN and a busy event loop."""
+_RARITY_FLOOR = -2.0
+"""Windows differ more than tenfold between servers: an unlikely rate alone refutes no timeout."""
+_PRIOR_ODDS = 3.0
+"""Immediate closes are races three times in four, before any pause is seen."""
+_LEAST_SHARE = 1e-6
 
 
 @dataclass(frozen=True)
 class IdleTimeout:
-    """The server's idle timeout as the log shows it, seconds; ``certainty`` is the mass within ±0.5 s."""
+    """The server's idle timeout as the log shows it.
+
+    Attributes:
+        seconds: the most probable timeout.
+        certainty: probability within ±0.5 s of it, given that the group races.
+        errors: pauses within ±0.5 s of it.
+        racing: probability that the group races at all.
+    """
 
     seconds: float
     certainty: float
     errors: int
+    racing: float
 
 
-def fit(errors: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, IdleTimeout]]:
+@dataclass(frozen=True)
+class _Weights:
+    """Candidate timeouts (s), their posterior weights, and the probability that the group races."""
+
+    timeouts: Floats
+    share: Floats
+    racing: float
+
+
+def fit(errors: pl.DataFrame, pair_rates: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, IdleTimeout]]:
     """Weigh the pauses of all immediate closes.
 
     Args:
         errors: rows of `gateway_errors`.
+        pair_rates: rows of `pair_rates` (``target_group_arn``, ``requests``, ``rate`` per second).
 
     Returns:
         The table `idle_gap_fits` (request_id, log_ratio, sentence) and, per target group, the estimate.
@@ -53,7 +82,8 @@ def fit(errors: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, IdleTimeout]]:
     tables = [_EMPTY]
     estimates: dict[str, IdleTimeout] = {}
     for (group,), rows in closes.group_by("target_group_arn", maintain_order=True):
-        table, estimate = _fit_group(rows)
+        pairs = pair_rates.filter(pl.col("target_group_arn") == group)
+        table, estimate = _fit_group(rows, pairs)
         tables.append(table)
         estimates[str(group)] = estimate
     return pl.concat(tables), estimates
@@ -62,52 +92,82 @@ def fit(errors: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, IdleTimeout]]:
 _EMPTY = pl.DataFrame(schema={"request_id": pl.String, "log_ratio": pl.Float64, "sentence": pl.String})
 
 
-def _fit_group(rows: pl.DataFrame) -> tuple[pl.DataFrame, IdleTimeout]:
-    paused = rows.filter(pl.col("gap_s").is_not_null())
-    gaps = paused["gap_s"].to_numpy().astype(np.float64)
-    rates = paused["pair_rate"].to_numpy().astype(np.float64)
-    longest = min(float(rows["idle_timeout_s"].to_numpy().max()) + 1.0, _LONGEST_TIMEOUT_S)
+def _fit_group(rows: pl.DataFrame, pairs: pl.DataFrame) -> tuple[pl.DataFrame, IdleTimeout]:
+    paused = rows.filter(pl.col("gap_s").is_not_null()).sort("request_id")
+    gaps = _floats(paused["gap_s"])
+    rates = _floats(paused["pair_rate"])
+    longest = min(float(_floats(rows["idle_timeout_s"]).max()) + 1.0, _LONGEST_TIMEOUT_S)
     timeouts = np.arange(0.5, max(longest, 1.0), 0.1)
-    weights = _timeout_weights(gaps[:_MOST_ERRORS], rates[:_MOST_ERRORS], timeouts)
-    mode = float(timeouts[int(np.argmax(weights))])
+    weights = _weigh(
+        gaps[:_MOST_ERRORS], rates[:_MOST_ERRORS], timeouts, _rarity(rows.height, pairs, timeouts)
+    )
+    mode = float(timeouts[int(np.argmax(weights.share))])
     near = np.abs(gaps - mode) <= _NEAR_S
-    estimate = IdleTimeout(mode, float(weights[np.abs(timeouts - mode) <= _NEAR_S].sum()), int(near.sum()))
-    ratios = np.array(
-        [
-            np.log(float(weights @ _race_density(gap, rate, timeouts)) + 1e-9) - np.log(_ordinary(gap, rate))
-            for gap, rate in zip(gaps, rates, strict=True)
-        ]
-    ).clip(-6.0, 6.0)
+    certainty = float(weights.share[np.abs(timeouts - mode) <= _NEAR_S].sum())
+    estimate = IdleTimeout(mode, certainty, int(near.sum()), weights.racing)
+    is_clear = certainty > _CLEAR_CERTAINTY and estimate.errors >= _CLEAR_ERRORS
     sentence = f"pauses of this target group pile up at {mode:.1f} s, as a server timeout would make them"
-    is_clear = estimate.certainty > _CLEAR_CERTAINTY and estimate.errors >= _CLEAR_ERRORS
+    odds = np.log(max(weights.racing, _LEAST_SHARE))
     fitted = paused.select(
         "request_id",
-        pl.Series("log_ratio", ratios, dtype=pl.Float64),
+        pl.Series("log_ratio", odds + _log_ratios(gaps, rates, weights), dtype=pl.Float64),
         pl.Series("sentence", [sentence if is_clear and one else None for one in near], dtype=pl.String),
     )
     silent = rows.filter(pl.col("gap_s").is_null()).select(
         "request_id",
-        pl.lit(_NO_PREDECESSOR).alias("log_ratio"),
+        pl.lit(odds + _NO_PREDECESSOR).alias("log_ratio"),
         pl.lit(None, dtype=pl.String).alias("sentence"),
     )
     return pl.concat([fitted, silent]), estimate
 
 
-def _timeout_weights(gaps: Floats, rates: Floats, timeouts: Floats) -> Floats:
-    """Posterior over the timeouts: log-uniform prior, each pause a race (70 %) or ordinary (30 %)."""
-    score = -np.log(timeouts)
+def _floats(values: pl.Series) -> Floats:
+    return values.to_numpy().astype(np.float64)
+
+
+def _weigh(gaps: Floats, rates: Floats, timeouts: Floats, rarity: Floats) -> _Weights:
+    """Posterior over the timeouts (log-uniform prior), and of racing against not racing."""
+    prior = 1.0 / timeouts
+    score = np.log(prior / prior.sum()) + rarity
     for gap, rate in zip(gaps, rates, strict=True):
-        score += np.log(0.7 * _race_density(gap, rate, timeouts) + 0.3 * _ordinary(gap, rate))
-    weights = np.exp(score - score.max())
-    normalised: Floats = weights / weights.sum()
-    return normalised
+        ratio = _race_density(gap, rate, timeouts) / _ordinary(gap, rate)
+        score += np.log(_RACE_SHARE * ratio + 1.0 - _RACE_SHARE)
+    best = float(score.max())
+    weights = np.exp(score - best)
+    log_odds = np.log(_PRIOR_ODDS) + best + np.log(weights.sum())
+    return _Weights(
+        timeouts, weights / weights.sum(), float(1.0 / (1.0 + np.exp(-np.clip(log_odds, -50, 50))))
+    )
+
+
+def _rarity(errors: int, pairs: pl.DataFrame, timeouts: Floats) -> Floats:
+    """How unlikely so many races are at each timeout, relative to the likeliest, in nats.
+
+    A pair of rate λ races at most window / (e·T) of its requests, at λ = 1/T; fewer when it is busier,
+    because its connections hardly idle.
+    """
+    requests = _floats(pairs["requests"])
+    busy = np.outer(_floats(pairs["rate"]), timeouts)
+    idling = np.maximum(busy * np.exp(1.0 - busy), 0.3 * np.exp(-busy / 10.0) * np.minimum(busy, 1.0))
+    expected = (requests[:, None] * idling).sum(axis=0) * _WINDOW_S / (np.e * timeouts) + 1e-6
+    log_chance = errors * np.log(expected / (1.0 + expected))
+    relative: Floats = np.maximum(log_chance - log_chance.max(), _RARITY_FLOOR)
+    return relative
+
+
+def _log_ratios(gaps: Floats, rates: Floats, weights: _Weights) -> Floats:
+    ratios = [
+        float(weights.share @ _race_density(gap, rate, weights.timeouts)) / _ordinary(gap, rate)
+        for gap, rate in zip(gaps, rates, strict=True)
+    ]
+    return np.log(np.array(ratios) + 1e-9).clip(-6.0, 6.0)
 
 
 def _race_density(gap: float, rate: float, timeouts: Floats) -> Floats:
     """Density of the pair's pause given a race at each timeout, 1/s.
 
     The share of races whose pause is the connection's own falls with rate × timeout: 1.0, 0.9, 0.75,
-    0.37, 0.01 at 0.1, 0.5, 1.5, 5, 25 (pools simulated in docs/model.md).
+    0.37, 0.01 at 0.1, 0.5, 1.5, 5, 25 (simulated pools, docs/model.md).
     """
     own = np.exp(-rate * timeouts / 5.0)
     after = gap - timeouts

@@ -16,7 +16,7 @@ from pipeline.attribute.verdicts import Verdicts, decide, titles
 from pipeline.engine.duckdb import Engine
 from pipeline.model import Window
 
-_TRAFFIC = ("pair_minutes", "target_minutes", "sightings")
+_TRAFFIC = ("pair_minutes", "target_minutes", "pair_rates", "sightings")
 _ERRORS = (
     "scoped_settings",
     "target_groups",
@@ -24,6 +24,7 @@ _ERRORS = (
     "error_exposure",
     "error_gaps",
     "error_waits",
+    "path_sizes",
     "gateway_errors",
     "service_ports",
     "pod_ends",
@@ -51,7 +52,7 @@ def attribute(engine: Engine, window: Window) -> Verdicts:
     for name in _ERRORS:
         engine.keep(name, f"intermediate/{name}", values)
     errors = engine.table("gateway_errors")
-    fits, _ = idle_gaps.fit(errors)
+    fits, _ = idle_gaps.fit(errors, engine.table("pair_rates"))
     engine.attach("idle_gap_fits", fits)
     causes = catalogue.load()
     found = [engine.frame(cause.query).with_columns(pl.lit(cause.id).alias("cause")) for cause in causes]

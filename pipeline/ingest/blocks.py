@@ -145,7 +145,7 @@ class Cutter:
                 yield self._long(self._rest)
                 self._rest, self._dropping = b"", False
             return
-        if len(self._rest) + (end or len(piece)) <= LONGEST:
+        if len(self._rest) + (end - 1 if end else len(piece)) <= LONGEST:
             self._rest += piece[: end or len(piece)]
         else:
             self._rest = (self._rest + piece[:KEPT])[:KEPT]

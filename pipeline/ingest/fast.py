@@ -129,7 +129,7 @@ class _Columns:
             made[field.name] if field.name in made else self._given(field, names) for field in REQUESTS.schema
         ]
         # NULL in a required column belongs to a row in doubt, which is dropped before anyone reads it.
-        return pa.Table.from_arrays(columns, names=REQUESTS.schema.names)
+        return pa.Table.from_arrays(columns, schema=REQUESTS.schema)
 
     def _given(self, field: pa.Field, names: list[str]) -> pa.Array:
         return self._column(field.name) if field.name in names else pa.nulls(self._rows, field.type)
@@ -213,7 +213,8 @@ class _Columns:
     def _matches(self, name: str, pattern: str) -> Flags:
         column = self._column(name)
         if not pa.types.is_dictionary(column.type):
-            return self._flags(pc.match_substring_regex(column, pattern).fill_null(value=False))
+            found = pc.match_substring_regex(column, pattern)
+            return self._flags(pc.fill_null(found, pa.scalar(value=False)))
         return self._spread(self._flags(pc.match_substring_regex(column.dictionary, pattern)), column, absent=False)
 
     @staticmethod

@@ -1,5 +1,6 @@
 """Bytes of an object to bytes of lines: gzip or plain, in pieces of bounded size."""
 
+import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -9,6 +10,7 @@ PIECE = 16 << 20
 """Largest piece handed out: one whole object of usual size, and small enough for the allocator to reuse."""
 
 _READ = 4 << 20
+_STEP = 8 << 10
 _MAGIC = b"\x1f\x8b"
 
 
@@ -29,21 +31,24 @@ def pieces(stream: BinaryIO) -> Iterator[bytes]:
             head = stream.read(PIECE)
         return
     while head:
-        head = yield from _member(stream, head)
+        head = yield from _member(stream, head, stream.tell() - len(head))
         head = _skip_padding(stream, head)
         if head and not _MAGIC.startswith(head[:2]) and head[:2] != _MAGIC:
             raise DamagedError("garbage after the gzip data")
 
 
-def _member(stream: BinaryIO, data: bytes) -> Iterator[bytes]:
-    """Inflate one member; returns the bytes behind it."""
+def _member(stream: BinaryIO, data: bytes, start: int) -> Iterator[bytes]:
+    """Inflate one member that starts at ``start``; returns the bytes behind it."""
     inflater = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
+    given = 0
     while not inflater.eof:
         try:
             piece = inflater.decompress(data, PIECE)
         except (igzip_lib.error, EOFError, ValueError):
+            yield from _salvage(stream, start, given)
             raise DamagedError("corrupt gzip") from None
         if piece:
+            given += len(piece)
             yield piece
         data = b""
         if inflater.needs_input and not inflater.eof:
@@ -51,6 +56,35 @@ def _member(stream: BinaryIO, data: bytes) -> Iterator[bytes]:
             if not data:
                 raise DamagedError("truncated gzip")
     return inflater.unused_data or stream.read(_READ)
+
+
+def _salvage(stream: BinaryIO, start: int, given: int) -> Iterator[bytes]:
+    """What a damaged member holds beyond the ``given`` bytes: the fast inflater drops it with its error."""
+    stream.seek(start)
+    inflater = zlib.decompressobj(wbits=31)
+    skip = given
+    while data := stream.read(_STEP):
+        before = inflater.copy()
+        try:
+            piece = inflater.decompress(data)
+        except zlib.error:
+            piece = _bytewise(before, data)
+            data = b""
+        yield piece[skip:]
+        skip = max(0, skip - len(piece))
+        if not data:
+            return
+
+
+def _bytewise(inflater: "zlib._Decompress", data: bytes) -> bytes:
+    """All that comes before the damage."""
+    pieces_before = []
+    for place in range(len(data)):
+        try:
+            pieces_before.append(inflater.decompress(data[place : place + 1]))
+        except zlib.error:
+            break
+    return b"".join(pieces_before)
 
 
 def _skip_padding(stream: BinaryIO, data: bytes) -> bytes:

@@ -81,6 +81,9 @@ class FolderSource:
         """Open the file."""
         return _fetch(candidate.locator)
 
+    def close(self) -> None:
+        """Nothing is held."""
+
 
 class FileSource:
     """One file, whatever its name."""
@@ -97,6 +100,9 @@ class FileSource:
     def fetch(self, candidate: Candidate) -> Payload:
         """Open the file."""
         return _fetch(candidate.locator)
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 class StandardInput:
@@ -126,3 +132,8 @@ class StandardInput:
         if self._payload is None:
             raise UnreadableError(f"{candidate.object_key}: standard input has not been read")
         return self._payload
+
+    def close(self) -> None:
+        """Drop what was read."""
+        if self._payload is not None:
+            self._payload.stream.close()

@@ -3,6 +3,7 @@
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 from pipeline.ingest import keys, local
 from pipeline.ingest.lake import Lake
@@ -39,8 +40,7 @@ def pull(
         SourceError: the source does not exist, cannot be reached or refuses us.
         StoreError: the lake cannot be written, or another process is writing to it.
     """
-    where = _source(source)
-    with lake.writing():
+    with lake.writing(), closing(_source(source)) as where:
         summary = PullSummary()
         chosen = _choose(where, lake, window, load_balancer, summary)
         _ingest(where, lake, chosen, Tally(summary, len(chosen), progress), workers)

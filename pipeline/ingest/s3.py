@@ -107,6 +107,10 @@ class S3Source:
         spool.seek(0)
         return Payload(spool, digest.hexdigest(), size)
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
     @contextmanager
     def _explained(self, action: str, where: str) -> Iterator[None]:
         """Say in the user's terms what AWS refused."""

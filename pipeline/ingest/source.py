@@ -54,6 +54,10 @@ class Source(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """Let go of what is still held."""
+        ...
+
     @property
     def is_remote(self) -> bool:
         """Is it worth fetching ahead?"""

@@ -6,7 +6,7 @@ whether it is light or dark.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from textwrap import wrap
+from textwrap import shorten, wrap
 from typing import Any
 
 import plotly.graph_objects as go  # type: ignore[import-untyped] # plotly ships no types
@@ -26,9 +26,11 @@ MOST_BARS = 288
 """Bars along the axis; the finest bucket that needs no more is taken."""
 
 GROUPS = 6
-"""Node groups with a line of their own; those that change least are left out, and the page says so."""
+"""Node groups with a line of their own; those that change least are left out, and the axis says so."""
 
 _HOVER_COLUMNS = 64
+_NAME_COLUMNS = 36
+_HATCHING = {"fillmode": "overlay", "fgcolor": "#ffffff", "solidity": 0.25, "size": 6}
 _ERRORS_PX, _NODES_PX, _LANE_PX, _GAP_PX, _MARGINS_PX = 330, 200, 44, 34, 100
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 
@@ -107,7 +109,7 @@ def _draw_errors(figure: go.Figure, engine: Engine, summary: Summary, width: int
             y=[row["errors"] for row in rows],
             width=width * 60_000,
             name=safe(cause.cause),
-            marker={"color": fill.hue, "line": {"width": 0}, "pattern": {"shape": fill.hatching}},
+            marker={"color": fill.hue, "line": {"width": 0}, "pattern": _HATCHING | {"shape": fill.hatching}},
             hovertext=[_bar_hover(row, traffic.get(row["bucket_at"]), width) for row in rows],
             hoverinfo="text",
             row=1,
@@ -130,7 +132,10 @@ def _wrapped(text: str) -> list[str]:
 
 
 def _draw_nodes(figure: go.Figure, changes: pl.DataFrame, window: tuple[datetime, datetime]) -> None:
-    for number, group in enumerate(drawn_groups(changes)):
+    drawn, all_groups = drawn_groups(changes), changes["group_name"].n_unique()
+    if len(drawn) < all_groups:
+        figure.update_yaxes(title_text=f"nodes ({len(drawn)} of {all_groups} groups)", row=2, col=1)
+    for number, group in enumerate(drawn):
         rows = list(changes.filter(pl.col("group_name") == group).iter_rows(named=True))
         _draw_line(figure, group, rows, window, _DASHES[number])
         for happened, symbol in (("joined", "triangle-up"), ("left", "triangle-down")):
@@ -154,7 +159,7 @@ def _draw_line(
         y=list(steps.values()),
         mode="lines",
         line={"shape": "hv", "width": 1.6, "dash": dash},
-        name=f"{safe(group)} (nodes)",
+        name=f"{safe(shorten(group, _NAME_COLUMNS, placeholder=' …'))} (nodes)",
         meta="ink",
         legendrank=1001,
         hoverinfo="skip",
@@ -171,7 +176,7 @@ def _draw_marks(figure: go.Figure, rows: Sequence[Row], happened: str, symbol: s
         y=[row["nodes"] for row in rows],
         mode="markers",
         marker={
-            "symbol": symbol,
+            "symbol": [symbol + "-open" * (row["known_by"] == "logs") for row in rows],
             "size": [9 + min(8, row["errors"] ** 0.5 / 2) for row in rows],
             "color": look("new_node" if happened == "joined" else "scale_in").hue,
             "line": {"width": 1, "color": "#ffffff"},

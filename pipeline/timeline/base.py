@@ -110,7 +110,7 @@ class Findings:
         """Add one value of a setting with the interval in which it was in force (None: open).
 
         A snapshot leaves both ends open and says when it was read (``read_at``, no column of the table):
-        from several snapshots, and from changes with a ``valid_from``, `settings.settled` makes the history.
+        from several snapshots, and from changes with a ``valid_from``, `settings.settle` makes the history.
         """
         self.settings.append(
             {

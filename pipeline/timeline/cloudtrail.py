@@ -5,7 +5,8 @@ trails and lookups: its ``eventID`` makes it one. A record may tell of many inst
 """
 
 import json
-from datetime import datetime, timedelta
+import re
+from datetime import UTC, datetime, timedelta
 
 from pipeline.timeline.base import Document, Findings
 from pipeline.timeline.cloudtrail_calls import CALLS, NAME, Call
@@ -15,6 +16,9 @@ __all__ = ["NAME", "add_record", "parse", "reads"]
 
 REACH = timedelta(days=90)
 """``lookup-events`` reaches back this far."""
+
+_DAY_FOLDER = re.compile(r"CloudTrail/[^/]+/(\d{4})/(\d\d)/(\d\d)/[^/]+$")
+"""Where a trail puts its files: one folder per day of delivery."""
 
 
 def reads(document: Document) -> bool:
@@ -93,6 +97,27 @@ def _looked_up(entry: Record, ref: str, findings: Findings) -> datetime | None:
 
 
 def _cover(document: Document, seen: list[datetime | None], findings: Findings) -> None:
+    """From the first record to the last; in a trail's own folders, the day up to the file's time.
+
+    A trail writes nothing while nothing is called, so a day's folder tells of the whole day. ``aws s3 sync``
+    gives a file the time of its delivery: until then, at least, the day was observed.
+    """
     known = [at for at in seen if at is not None]
-    if known:
+    day = _day(document)
+    if day is not None:
+        since, until = day
+        told = [at for at in known if since <= at < until]  # a straggler tells nothing of its own day
+        findings.covered("cloudtrail", since, max(since, min(until, document.read_at), *told), document.ref)
+    elif known:
         findings.covered("cloudtrail", min(known), max(known), document.ref)
+
+
+def _day(document: Document) -> tuple[datetime, datetime] | None:
+    folder = _DAY_FOLDER.search(document.ref)
+    if folder is None:
+        return None
+    try:
+        since = datetime(int(folder[1]), int(folder[2]), int(folder[3]), tzinfo=UTC)
+        return since, since + timedelta(days=1)
+    except (ValueError, OverflowError):
+        return None

@@ -10,18 +10,18 @@ from pipeline.timeline.base import Findings
 
 Row = dict[str, Any]
 
-QUIET = timedelta(hours=1)
-"""A trail writes no file while nothing is called; a longer gap counts as files that are missing."""
+QUIET = timedelta(days=1)
+"""A trail writes no file while nothing is called; a gap of a day or more counts as files that are missing."""
 
-_STREAMS = {"cloudtrail": QUIET, "eventbridge": timedelta(0)}
+_STREAMS = {"cloudtrail": QUIET, "eventbridge": timedelta.resolution}
 _POSITION = re.compile(r"#\d+$")
 
 
 def join_streams(findings: Findings) -> None:
     """Replace the spans of CloudTrail and EventBridge by joined ones; other sources stay as they are.
 
-    Records of one file make one span; spans of one stream that overlap, or (for CloudTrail) lie less
-    than an hour apart, become one that names its first file.
+    Records of one file make one span; spans of one stream that overlap, or (for CloudTrail) lie less than
+    a day apart, become one that names its first file.
     """
     others = [row for row in findings.coverage if row["source"] not in _STREAMS]
     rows = sorted(
@@ -49,7 +49,7 @@ def _joined(spans: list[Row], gap: timedelta) -> Iterator[Row]:
     """Spans in order of their start, joined across gaps up to ``gap``."""
     current: Row | None = None
     for span in spans:
-        if current is not None and span["covered_from"] - current["covered_to"] <= gap:
+        if current is not None and span["covered_from"] - current["covered_to"] < gap:
             current["covered_to"] = max(current["covered_to"], span["covered_to"])
             continue
         if current is not None:

@@ -4,7 +4,7 @@ Reads ``describe-load-balancers``, ``describe-target-groups``, ``describe-target
 attribute dumps. The last three do not name their resource: the file name does
 (``describe-target-health.<target group>.json``), or a wrapper (``{"TargetGroupArn": …,
 "TargetHealthDescriptions": […]}``); without either they hold for all. Rows name such a resource
-``load-balancer/<name>``, ``target-group/<name>`` or ``…/*``; `settings.settled` puts the ARN in. Target
+``load-balancer/<name>``, ``target-group/<name>`` or ``…/*``; `settings.settle` puts the ARN in. Target
 health has no times and no history: it is a setting at the time of the file, not an event.
 """
 

@@ -17,11 +17,11 @@ from pipeline.timeline.kubernetes_fields import (
     mappings,
     moment,
     number,
+    read_address,
     text,
 )
 from pipeline.timeline.kubernetes_nodes import CORDON_TAINTS, parse_node
 from pipeline.timeline.kubernetes_pods import REMOVAL_UNCERTAINTY_S, parse_pod
-from pipeline.timeline.shapes import address
 
 _KUBELET = "system:node:"
 
@@ -142,7 +142,7 @@ class _Call:
         return {
             "pod_name": f"{namespace}/{name}",
             "pod_uid": text(meta.get("uid")) or text(self.about.get("uid")) or text(asked.get("uid")),
-            "pod_ip": address(status.get("podIP")),
+            "pod_ip": read_address(text(status.get("podIP")) or ""),
             "node_name": text(spec.get("nodeName")),
         }
 

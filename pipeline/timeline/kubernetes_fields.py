@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from pipeline.timeline.base import Findings
 from pipeline.timeline.instants import read_instant
+from pipeline.timeline.shapes import address
 
 SOURCE = "kubernetes"
 
@@ -31,12 +33,12 @@ class Record:
 
 def mapping(value: object) -> Mapping[str, Any]:
     """The value if it is an object, else an empty one."""
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def mappings(value: object) -> list[Mapping[str, Any]]:
     """The objects of a list; anything else in it is left out."""
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def text(value: object) -> str | None:
@@ -60,10 +62,22 @@ def moment(record: Record, findings: Findings, value: object) -> datetime | None
     if value is None or value == "":
         return None
     try:
-        return read_instant(value)
+        return _read(value) if isinstance(value, str) else read_instant(value)
     except ValueError as problem:
         findings.problem(record.ref, f"an instant is {problem}")
         return None
+
+
+@lru_cache(maxsize=1 << 16)
+def _read(value: str) -> datetime:
+    """The instant of a text. Objects of one rollout, and one object told twice, repeat their instants."""
+    return read_instant(value)
+
+
+@lru_cache(maxsize=1 << 16)
+def read_address(value: str) -> str | None:
+    """An address in its usual spelling; a pod tells its own in every update."""
+    return address(value)
 
 
 def metadata(record: Record) -> Mapping[str, Any]:
@@ -103,7 +117,7 @@ def latest_instant(record: Record) -> datetime | None:
     known = []
     for value in _instants_in(record.value):
         try:
-            known.append(read_instant(value))
+            known.append(_read(value))
         except ValueError:
             continue
     return max(known, default=None)
@@ -128,11 +142,11 @@ def _instants_in(value: object, depth: int = 0) -> Iterator[str]:
     """Every instant of the past in an object, found by the names Kubernetes gives them."""
     if depth > _DEEPEST:
         return
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         for key, inner in value.items():
             if key in _PAST_INSTANTS and isinstance(inner, str):
                 yield inner
-            elif isinstance(inner, Mapping | list):
+            elif isinstance(inner, dict | list):
                 yield from _instants_in(inner, depth + 1)
     elif isinstance(value, list):
         for inner in value:

@@ -16,9 +16,9 @@ from pipeline.timeline.kubernetes_fields import (
     mappings,
     metadata,
     moment,
+    read_address,
     text,
 )
-from pipeline.timeline.shapes import address
 
 _PROVIDER_ID = re.compile(r"\Aaws:///[^/]*/(i-(?:[0-9a-f]{17}|[0-9a-f]{8}))\Z")
 _GROUP_LABELS = (
@@ -165,5 +165,7 @@ class _Node:
 
     def _address(self) -> str | None:
         addresses = mappings(self.status.get("addresses"))
-        internal = (address(a.get("address")) for a in addresses if a.get("type") == "InternalIP")
+        internal = (
+            read_address(text(a.get("address")) or "") for a in addresses if a.get("type") == "InternalIP"
+        )
         return next(filter(None, internal), None)

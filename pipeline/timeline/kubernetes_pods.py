@@ -24,9 +24,9 @@ from pipeline.timeline.kubernetes_fields import (
     metadata,
     moment,
     number,
+    read_address,
     text,
 )
-from pipeline.timeline.shapes import address
 
 DEFAULT_GRACE_S = 30.0
 REMOVAL_UNCERTAINTY_S = 5.0
@@ -74,7 +74,7 @@ class _Pod:
             uncertainty_s=uncertainty_s,
             pod_name=self.name,
             pod_uid=self.uid,
-            pod_ip=address(self.status.get("podIP")),
+            pod_ip=read_address(text(self.status.get("podIP")) or ""),
             node_name=text(self.spec.get("nodeName")),
             **columns,
         )

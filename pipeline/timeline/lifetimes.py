@@ -31,10 +31,11 @@ def reconcile(events: pl.DataFrame, settings: pl.DataFrame, sightings: pl.DataFr
     """
     events = canonical(events)
     about_pods = _is_about_pods(events, settings)
-    nodes = lifetimes_like(node_lives(events.filter(is_kind(*NODE_KINDS) & ~about_pods)))
-    nodes = with_vpc(nodes)
-    pods = with_services(pod_lives(events.filter(about_pods), settings, nodes), settings)
     spans = spans_of(sightings.select(SIGHTINGS.names()).cast(SIGHTINGS), settings)
+    sighted = set(spans.filter(pl.col("kind") == "node")["private_ip"])
+    nodes = node_lives(events.filter(is_kind(*NODE_KINDS) & ~about_pods), sighted)
+    nodes = with_vpc(lifetimes_like(nodes))
+    pods = with_services(pod_lives(events.filter(about_pods), settings, nodes), settings)
     lives = with_vpc(pl.concat([nodes, lifetimes_like(pods)]))
     shared = set(nodes["private_ip"].drop_nulls())
     lives = refined(one_after_the_other(lives, shared), spans)
@@ -43,16 +44,28 @@ def reconcile(events: pl.DataFrame, settings: pl.DataFrame, sightings: pl.DataFr
 
 
 def _is_about_pods(events: pl.DataFrame, settings: pl.DataFrame) -> pl.Expr:
-    """Whether an event is about a pod: it names one, or it registers an address that is no node's."""
+    """Whether an event is about a pod: it names one, or it registers an address that is no node's own.
+
+    Pods of the VPC CNI have secondary addresses of their instance: those are not the node's own.
+    """
     named = pl.col("pod_uid").is_not_null() | pl.col("pod_name").is_not_null()
-    about_nodes = events.filter(is_kind(*NODE_KINDS) & ~named & ~_is_bare_target())
-    of_nodes = about_nodes.select(pl.coalesce("private_ip", address_in_name(pl.col("node_name"))))
     of_pods = events.filter(named)["pod_ip"].drop_nulls().unique()
+    of_nodes = _own_addresses(events.filter(is_kind(*NODE_KINDS) & ~named & ~_is_bare_target()), of_pods)
     ip_groups = target_types(settings).filter(pl.col("target_type") == "ip")["target_group_arn"]
     address = pl.col("private_ip")
-    is_node = address.is_in(of_nodes.to_series().drop_nulls().unique().implode())
     is_pod = address.is_in(of_pods.implode()) | pl.col("target_group_arn").is_in(ip_groups.implode())
+    is_node = address.is_in(of_nodes.implode())
     return named | (_is_bare_target() & is_pod.fill_null(value=False) & ~is_node.fill_null(value=False))
+
+
+def _own_addresses(about_nodes: pl.DataFrame, of_pods: pl.Series) -> pl.Series:
+    """Primary addresses of nodes: as the node or EC2 tells them, else those that no pod has."""
+    address = pl.coalesce("private_ip", address_in_name(pl.col("node_name")))
+    detail = pl.col("detail").fill_null("")
+    sure = (pl.col("source") == "kubernetes") | detail.str.contains("primary address", literal=True)
+    secondary = detail.str.contains("secondary address", literal=True)
+    likely = ~secondary & ~address.is_in(of_pods.implode()).fill_null(value=False)
+    return about_nodes.filter(sure | likely).select(address).to_series().drop_nulls().unique()
 
 
 def _is_bare_target() -> pl.Expr:

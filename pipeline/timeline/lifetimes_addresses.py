@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from pipeline.timeline.lifetimes_frames import FIRST_NEWS, LAST_NEWS, OWNER
+from pipeline.timeline.lifetimes_frames import FIRST_EVENT, FIRST_NEWS, FIRST_SOURCE, LAST_NEWS, OWNER
 
 START = pl.coalesce("joined_at", FIRST_NEWS)
 
@@ -31,16 +31,15 @@ def one_after_the_other(lives: pl.DataFrame, shared: set[str]) -> pl.DataFrame:
     holder = ["kind", pl.col("vpc_id").fill_null(""), "private_ip"]
     rows = rows.with_columns(
         START.shift(-1).over(holder).alias("next_at"),
-        pl.coalesce("joined_known_by", "left_known_by", "drain_known_by")
-        .shift(-1)
-        .over(holder)
-        .alias("next_by"),
-        pl.coalesce("joined_event_id", "left_event_id", "drain_event_id")
-        .shift(-1)
-        .over(holder)
-        .alias("next_id"),
+        _told("joined_known_by", FIRST_SOURCE).shift(-1).over(holder).alias("next_by"),
+        _told("joined_event_id", FIRST_EVENT).shift(-1).over(holder).alias("next_id"),
     )
     return pl.concat([_bounded(rows), lives.filter(alone)])
+
+
+def _told(by_join: str, by_first_news: str) -> pl.Expr:
+    """What tells the start of a life."""
+    return pl.when(pl.col("joined_at").is_not_null()).then(by_join).otherwise(by_first_news)
 
 
 def _bounded(rows: pl.DataFrame) -> pl.DataFrame:

@@ -12,6 +12,7 @@ ORDER = ("occurred_at", "event_id")
 """Total order of events: whatever order files were read in, the same event comes first."""
 
 FIRST_NEWS, LAST_NEWS, OWNER = "first_news_at", "last_news_at", "owner"
+FIRST_SOURCE, FIRST_EVENT = "first_news_source", "first_news_event_id"
 """Working columns: first and last event of a lifetime, and the stable key of node or pod."""
 
 
@@ -48,6 +49,16 @@ def pick(events: pl.DataFrame, by: Sequence[str], rank: pl.Expr, *, latest: bool
     )
 
 
+def news() -> list[pl.Expr]:
+    """First and last event of a group of events in total order."""
+    return [
+        pl.col("occurred_at").first().alias(FIRST_NEWS),
+        pl.col("occurred_at").last().alias(LAST_NEWS),
+        pl.col("source").first().alias(FIRST_SOURCE),
+        pl.col("event_id").first().alias(FIRST_EVENT),
+    ]
+
+
 def first_value(name: str) -> pl.Expr:
     """First value of a column that is not NULL, in the order of the rows."""
     return pl.col(name).drop_nulls().first()
@@ -78,6 +89,8 @@ def lifetimes_like(rows: pl.DataFrame) -> pl.DataFrame:
     empty = frame(LIFETIMES, [])
     wanted = dict(empty.schema) | {
         OWNER: pl.String(),
+        FIRST_SOURCE: pl.String(),
+        FIRST_EVENT: pl.String(),
         FIRST_NEWS: empty.schema["joined_at"],
         LAST_NEWS: empty.schema["joined_at"],
     }

@@ -7,7 +7,7 @@ the logs must reach well beyond it. Where a source tells an end, the log never c
 import polars as pl
 
 from pipeline.timeline.lifetimes_addresses import START
-from pipeline.timeline.lifetimes_frames import FIRST_NEWS, LAST_NEWS, OWNER, seconds
+from pipeline.timeline.lifetimes_frames import FIRST_NEWS, FIRST_SOURCE, LAST_NEWS, OWNER, seconds
 
 LOGS = "logs"
 SEGMENT_GAP_S = 600.0
@@ -141,6 +141,7 @@ def inferred(spans: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
         pl.when(leaves).then(pl.lit(LOGS)).alias("left_known_by"),
         first.alias(FIRST_NEWS),
         last.alias(LAST_NEWS),
+        pl.lit(LOGS).alias(FIRST_SOURCE),
         pl.format("logs:{}:{}#{}", vpc, "private_ip", number).alias(OWNER),
     )
 

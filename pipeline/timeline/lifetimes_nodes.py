@@ -8,12 +8,11 @@ import polars as pl
 
 from pipeline.model import EventKind as K
 from pipeline.timeline.lifetimes_frames import (
-    FIRST_NEWS,
-    LAST_NEWS,
     ORDER,
     OWNER,
     first_value,
     is_kind,
+    news,
     pick,
     seconds,
 )
@@ -34,11 +33,12 @@ GRACE_S = 20.0
 _KILLS = (K.INSTANCE_TERMINATED, K.INSTANCE_STOPPED)
 
 
-def node_lives(events: pl.DataFrame) -> pl.DataFrame:
-    """One row per node and life.
+def node_lives(events: pl.DataFrame, sighted: set[str]) -> pl.DataFrame:
+    """One row per node and life; a further one per address of it besides the primary that is ``sighted``.
 
     Args:
         events: events about nodes, unique, with the schema of `events`.
+        sighted: addresses of instance targets in the access log (it may show a secondary address).
 
     Returns:
         Columns of `lifetimes` as far as they are known, and the working columns; times UTC.
@@ -48,8 +48,7 @@ def node_lives(events: pl.DataFrame) -> pl.DataFrame:
         owned.sort(*ORDER)
         .group_by(LIFE, maintain_order=True)
         .agg(
-            pl.col("occurred_at").min().alias(FIRST_NEWS),
-            pl.col("occurred_at").max().alias(LAST_NEWS),
+            *news(),
         )
     )
     for part in (_joined(owned), _left(owned)):
@@ -58,8 +57,18 @@ def node_lives(events: pl.DataFrame) -> pl.DataFrame:
     owned = owned.join(lives.select(*LIFE, "joined_at", "left_at", "left_uncertainty_s"), on=LIFE)
     for part in (_ready(owned), _drained(owned), _reasons(owned)):
         lives = lives.join(part, on=LIFE, how="left")
+    lives = pl.concat([lives, _on_other_addresses(lives, owned, sighted)])
     owner = pl.format("{}#{}", OWNER, "life").alias(OWNER)
     return lives.with_columns(owner, pl.lit("node").alias("kind"))
+
+
+def _on_other_addresses(lives: pl.DataFrame, owned: pl.DataFrame, sighted: set[str]) -> pl.DataFrame:
+    """The same lives once more for each further address of the node that the log shows as a target."""
+    held = owned.filter(pl.col("address").is_in(sorted(sighted)))
+    others = held.select(OWNER, "address").unique().join(lives, on=OWNER)
+    others = others.filter(pl.col("address").ne_missing(pl.col("private_ip")))
+    key = pl.format("{}@{}", OWNER, "address").alias(OWNER)
+    return others.with_columns(key, pl.col("address").alias("private_ip")).select(lives.columns)
 
 
 def _numbered(owned: pl.DataFrame) -> pl.DataFrame:

@@ -8,12 +8,12 @@ import polars as pl
 from pipeline.model import EventKind as K
 from pipeline.timeline.lifetimes_frames import (
     FIRST_NEWS,
-    LAST_NEWS,
     ORDER,
     OWNER,
     asof,
     first_value,
     is_kind,
+    news,
     pick,
     seconds,
 )
@@ -43,8 +43,7 @@ def pod_lives(events: pl.DataFrame, settings: pl.DataFrame, nodes: pl.DataFrame)
         owned.sort(*ORDER)
         .group_by(OWNER, maintain_order=True)
         .agg(
-            pl.col("occurred_at").min().alias(FIRST_NEWS),
-            pl.col("occurred_at").max().alias(LAST_NEWS),
+            *news(),
             first_value("pod_ip").alias("private_ip"),
             *(first_value(name) for name in ("pod_name", "pod_uid", "node_name", "service")),
         )

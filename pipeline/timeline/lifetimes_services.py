@@ -6,8 +6,19 @@ from collections import defaultdict
 import polars as pl
 
 _RANDOM = "[bcdfghjklmnpqrstvwxz2456789]"
-_STEM = rf"^(.+?)(?:-{_RANDOM}{{1,10}}-{_RANDOM}{{5}}|-{_RANDOM}{{5}}|-\d+)$"
+_HASHES = rf"{_RANDOM}{{1,10}}-{_RANDOM}{{5}}|[0-9a-f]{{6,10}}-[0-9a-z]{{5}}"
+_STEM = rf"^(.+?)-(?:{_HASHES}|{_RANDOM}{{5}}|\d+)$"
 """Pod name without what a ReplicaSet, DaemonSet or StatefulSet adds to it."""
+_OWN_LABELS = frozenset(
+    {
+        "pod-template-hash",
+        "controller-revision-hash",
+        "pod-template-generation",
+        "statefulset.kubernetes.io/pod-name",
+        "apps.kubernetes.io/pod-index",
+    }
+)
+"""Labels by which pods of one workload differ."""
 
 
 def with_services(pods: pl.DataFrame, settings: pl.DataFrame) -> pl.DataFrame:
@@ -23,7 +34,7 @@ def with_services(pods: pl.DataFrame, settings: pl.DataFrame) -> pl.DataFrame:
     pods = pods.join(by_name, on="pod_name", how="left", suffix="_name", maintain_order="left")
     found = pl.coalesce("service", "service_uid", "service_name")
     pods = pods.with_columns(found.alias("service")).drop("service_uid", "service_name")
-    return _by_siblings(pods)
+    return _by_siblings(pods, settings)
 
 
 def resolve_services(events: pl.DataFrame, settings: pl.DataFrame) -> pl.DataFrame:
@@ -110,13 +121,44 @@ def _pairs(text: str) -> frozenset[tuple[str, str]]:
     return frozenset((key.replace(".", "_"), str(item)) for key, item in items)
 
 
-def _by_siblings(pods: pl.DataFrame) -> pl.DataFrame:
-    """A pod known by name only belongs where all pods of its workload belong."""
+def _by_siblings(pods: pl.DataFrame, settings: pl.DataFrame) -> pl.DataFrame:
+    """Pods that no endpoint names any more belong where all pods of like labels, or of like name, belong."""
     pods = pods.with_columns(pl.col("pod_name").str.extract(_STEM).alias("stem_"))
-    agreed = (
-        pods.drop_nulls(["stem_", "service"]).group_by("stem_")
-        .agg(pl.col("service").min().alias("sibling_"), pl.col("service").n_unique().alias("count_"))
-        .filter(pl.col("count_") == 1)
-    )  # fmt: skip
-    pods = pods.join(agreed.drop("count_"), on="stem_", how="left", maintain_order="left")
-    return pods.with_columns(pl.coalesce("service", "sibling_").alias("service")).drop("stem_", "sibling_")
+    pods = pods.join(_likeness(settings), on="pod_uid", how="left", maintain_order="left")
+    for sibling in ("like_", "stem_"):
+        known = pods.drop_nulls([sibling, "service"]).group_by(sibling)
+        agreed = known.agg(
+            pl.col("service").min().alias("sibling_"), pl.col("service").n_unique().alias("count_")
+        )
+        agreed = agreed.filter(pl.col("count_") == 1).drop("count_")
+        pods = pods.join(agreed, on=sibling, how="left", maintain_order="left")
+        pods = pods.with_columns(pl.coalesce("service", "sibling_").alias("service")).drop("sibling_")
+    return pods.drop("stem_", "like_")
+
+
+def _likeness(settings: pl.DataFrame) -> pl.DataFrame:
+    """Namespace and labels of each pod uid, without the labels that are its own, as one text."""
+    of_pods = settings.filter(pl.col("resource").str.starts_with("pod/")).select(
+        pl.col("resource").str.strip_prefix("pod/").alias("pod_uid"), "setting", "value"
+    )
+    names = (
+        of_pods.filter(pl.col("setting") == "name")
+        .group_by("pod_uid")
+        .agg(pl.col("value").min().alias("name"))
+    )
+    labels = of_pods.filter(pl.col("setting") == "labels").group_by("pod_uid").agg(pl.col("value").max())
+    texts = labels["value"].unique().to_list()
+    common = pl.DataFrame(
+        {"value": texts, "common": [_common(text) for text in texts]},
+        schema={"value": pl.String, "common": pl.String},
+    )
+    namespace = pl.col("name").str.extract("^([^/]+)/")
+    rows = labels.join(names, on="pod_uid").join(common, on="value")
+    return rows.select("pod_uid", pl.format("{} {}", namespace, pl.col("common")).alias("like_"))
+
+
+def _common(text: str) -> str | None:
+    """Labels as sorted text without those that are a pod's own; None where nothing is left."""
+    own = {label.replace(".", "_") for label in _OWN_LABELS}
+    pairs = sorted(pair for pair in _pairs(text) if pair[0] not in own)
+    return json.dumps(pairs) if pairs else None

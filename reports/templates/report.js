@@ -1,12 +1,14 @@
 "use strict";
 (() => {
   const byId = (id) => document.getElementById(id);
+  const PAPER_WIDTH = 680; // px between the margins of an A4 sheet
+  const root = document.documentElement;
   const narrow = window.matchMedia("(max-width: 680px)");
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
 
   // The chart takes its ink from the page, so light, dark and print stay one look.
   const clothe = (figure) => {
-    const css = getComputedStyle(document.documentElement);
+    const css = getComputedStyle(root);
     const colour = (name) => css.getPropertyValue(name).trim();
     const layout = figure.layout;
     layout.font = { family: colour("--text"), size: 12.5, color: colour("--ink") };
@@ -30,6 +32,7 @@
 
   const draw = () => {
     const figure = clothe(JSON.parse(byId("chart-data").textContent));
+    if ("printing" in root.dataset) Object.assign(figure.layout, { width: PAPER_WIDTH, autosize: false });
     const menu = { displaylogo: false, responsive: true, displayModeBar: false };
     return window.Plotly.react("chart", figure.data, figure.layout, menu);
   };
@@ -53,6 +56,8 @@
     }
     dark.addEventListener("change", draw);
     narrow.addEventListener("change", draw);
+    window.addEventListener("beforeprint", () => { root.dataset.printing = ""; draw(); });
+    window.addEventListener("afterprint", () => { delete root.dataset.printing; draw(); });
     document.body.dataset.chart = "drawn";
   };
 

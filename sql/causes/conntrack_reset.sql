@@ -9,8 +9,9 @@
 -- ///
 --
 -- A packet that conntrack calls INVALID is not translated back; its receiver resets the connection.
--- It scales with bytes in flight, not with pauses or events, so the sizes of its victims are biased by
--- size: the ratio to ordinary traffic is bytes over mean bytes. Pods behind ip targets have no kube-proxy.
+-- It scales with packets in flight, not with pauses or events, so its victims are biased by size: the
+-- ratio to ordinary traffic is packets (request and usual response of the path) over mean packets.
+-- Pods behind ip targets have no kube-proxy in between.
 
 with
 
@@ -39,10 +40,10 @@ select
     0.0 as support,
     cast(null as double) as prior_rate,
     ln(target_rate) + ln(0.5)
-    + least(greatest(ln(greatest(received_bytes, 1) / mean_received_bytes), -3.0), 4.0) as log_likelihood,
+    + least(ln(packets / mean_packets), 4.0) as log_likelihood,
     printf(
-        'cut %.0f ms after dispatch with %d bytes sent to it (mean %.0f)',
-        1000.0 * waited_s, received_bytes, mean_received_bytes
+        'cut %.0f ms after dispatch, %d bytes received, about %.1f times the packets of a mean exchange',
+        1000.0 * waited_s, received_bytes, packets / mean_packets
     ) as evidence
 from gateway_errors
 where

@@ -161,7 +161,7 @@ select
     1.0 as exposure,
     0.0 as support,
     cast(null as double) as prior_rate,
-    ln(6e-4 * (errors - 1) / (span_s + 0.5)) as log_likelihood,
+    ln(3e-4 * (errors - 1) / (span_s + 0.5)) as log_likelihood,
     printf('cut together with %d others within %.1f s; no pod records cover this time', errors - 1, span_s) as evidence
 from unrecorded
 

@@ -25,7 +25,8 @@ select
     + case gateway_errors.failure_class
         when 'closed_at_once' then ln(0.80)
         when 'not_connected' then ln(0.15)
-        else ln(0.05)
+        -- A server that wakes from a freeze may fire its timer before it reads what waits.
+        else ln(0.01)
     end
     + coalesce(idle_gap_fits.log_ratio, 0.0) as log_likelihood,
     case gateway_errors.failure_class

@@ -119,6 +119,24 @@ losses as (
 
 ),
 
+pods_on_lost_nodes as (
+
+    select distinct
+        losses.lifetime_id,
+        pods.private_ip
+    from losses
+    inner join lifetimes as pods
+        on
+            pods.kind = 'pod'
+            and losses.node_name = pods.node_name
+            and (pods.joined_at is null or pods.joined_at <= losses.left_at)
+            and (
+                pods.left_at is null
+                or pods.left_at >= seconds_after(losses.left_at, -300.0 - losses.uncertainty_s)
+            )
+
+),
+
 near_losses as (
 
     select
@@ -128,7 +146,8 @@ near_losses as (
         losses.node_group,
         coalesce(losses.node_name, losses.private_ip) as lost_node,
         losses.uncertainty_s,
-        gateway_errors.target_ip = losses.private_ip as is_the_node,
+        gateway_errors.target_ip = losses.private_ip
+        or pods_on_lost_nodes.private_ip is not null as is_the_node,
         seconds_between(losses.left_at, gateway_errors.failed_at) as failed_after_s,
         seconds_between(losses.left_at, gateway_errors.dispatched_at) as dispatched_after_s
     from gateway_errors
@@ -136,6 +155,10 @@ near_losses as (
         on
             gateway_errors.failed_at >= seconds_after(losses.left_at, -300.0 - losses.uncertainty_s)
             and gateway_errors.began_at <= seconds_after(losses.left_at, 70.0 + losses.uncertainty_s)
+    left join pods_on_lost_nodes
+        on
+            losses.lifetime_id = pods_on_lost_nodes.lifetime_id
+            and gateway_errors.target_ip = pods_on_lost_nodes.private_ip
     where
         gateway_errors.failure_class in (
             'closed_midway', 'closed_at_once', 'not_connected', 'connect_timeout', 'tls_timeout', 'no_answer'
@@ -150,8 +173,8 @@ node_losses as (
         *,
         case
             when is_the_node then 0.6
-            when target_type is distinct from 'ip' then 0.4 * target_share
-            else 0.0
+            when target_type = 'ip' then 0.0
+            else 0.4 * target_share
         end
         * case when failure_class = 'no_answer' and is_the_node and answers_meanwhile > 0 then 0.1 else 1.0 end
         * 0.25 * (
@@ -216,7 +239,7 @@ select
     1.0 as exposure,
     0.0 as support,
     cast(null as double) as prior_rate,
-    ln(4e-4 * (errors - 1) / (span_s + 0.5)) as log_likelihood,
+    ln(1e-4 * (errors - 1) / (span_s + 0.5)) as log_likelihood,
     printf('cut together with %d others within %.1f s; no record names the process', errors - 1, span_s) as evidence
 from unrecorded
 

@@ -44,7 +44,7 @@ placed as (
         target_groups.vpc_id,
         target_groups.protocol as target_protocol,
         target_groups.deregistration_delay_s,
-        target_groups.mean_received_bytes,
+        target_groups.mean_packets,
         target_groups.health_check_interval_s * target_groups.unhealthy_threshold as unhealthy_after_s,
         try_cast(scoped_settings.value as double) as configured_idle_timeout_s,
         row_number() over (
@@ -97,7 +97,7 @@ select
     request_verb,
     path_of(request_url) as path,
     received_bytes,
-    mean_received_bytes,
+    mean_packets,
     error_reason,
     object_key,
     line_number,

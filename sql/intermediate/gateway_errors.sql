@@ -25,7 +25,8 @@ holders as (
             )
             and (
                 lifetimes.joined_at is null
-                or lifetimes.joined_at <= seconds_after(error_lines.failed_at, 5.0 + lifetimes.joined_uncertainty_s)
+                or lifetimes.joined_at
+                <= seconds_after(error_lines.failed_at, 5.0 + lifetimes.joined_uncertainty_s)
             )
 
 )
@@ -40,9 +41,11 @@ select
     holders.lifetime_id,
     error_waits.answers_meanwhile,
     error_waits.slow_answers_on_path,
+    6.0 + (error_lines.received_bytes + coalesce(path_sizes.mean_sent_bytes, 0.0)) / 1460.0 as packets,
     seconds_between(error_gaps.last_completed_at, error_lines.began_at) as gap_s,
     seconds_between(holders.joined_at, error_lines.began_at) as target_age_s,
-    error_exposure.target_rate / greatest(error_exposure.group_rate, error_exposure.target_rate) as target_share
+    error_exposure.target_rate
+    / greatest(error_exposure.group_rate, error_exposure.target_rate) as target_share
 from error_lines
 inner join error_exposure
     on error_lines.request_id = error_exposure.request_id
@@ -50,6 +53,10 @@ left join error_gaps
     on error_lines.request_id = error_gaps.request_id
 left join error_waits
     on error_lines.request_id = error_waits.request_id
+left join path_sizes
+    on
+        error_lines.target_group_arn = path_sizes.target_group_arn
+        and error_lines.path = path_sizes.path
 left join holders
     on
         error_lines.request_id = holders.request_id

@@ -27,6 +27,7 @@ select
         where target_status_code is not null and target_processing_time >= 0
     ) as fastest_answer_s,
     sum(received_bytes) as received_bytes,
+    sum(sent_bytes) as sent_bytes,
     min(time) as first_seen_at,
     max(time) as last_seen_at
 from requests

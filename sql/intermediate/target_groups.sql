@@ -10,7 +10,8 @@ measured as (
         count(distinct target_ip) as targets,
         -- A round trip plus the quickest handler: nothing that was answered came back sooner.
         coalesce(quantile_cont(fastest_answer_s, 0.1), 0.0) as fastest_answer_s,
-        greatest(sum(received_bytes) / sum(requests), 1.0) as mean_received_bytes
+        -- Packets of a mean exchange: a handful for any, one more per full segment.
+        6.0 + (sum(received_bytes) + sum(sent_bytes)) / sum(requests) / 1460.0 as mean_packets
     from pair_minutes
     group by target_group_arn
 
@@ -32,12 +33,14 @@ select
     measured.requests,
     measured.targets,
     measured.fastest_answer_s,
-    measured.mean_received_bytes,
+    measured.mean_packets,
     -- Quick as an immediate close: a round trip and a little, never less than 5 ms.
     greatest(0.005, measured.fastest_answer_s * 1.2 + 0.004) as immediate_s,
     max(case when latest_settings.setting = 'target_type' then latest_settings.value end) as target_type,
     max(case when latest_settings.setting = 'vpc_id' then latest_settings.value end) as vpc_id,
-    coalesce(max(case when latest_settings.setting = 'protocol' then latest_settings.value end), 'HTTP') as protocol,
+    coalesce(
+        max(case when latest_settings.setting = 'protocol' then latest_settings.value end), 'HTTP'
+    ) as protocol,
     coalesce(
         max(
             case

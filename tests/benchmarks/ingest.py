@@ -45,12 +45,13 @@ kinds = dict(time="TIMESTAMPTZ", request_processing_time="DOUBLE", target_proces
 from pipeline.ingest.layout import FIELDS
 columns = {name: kinds.get(name, "VARCHAR") for name in FIELDS[:33]}
 connection = duckdb.connect(config={"threads": 2, "preserve_insertion_order": %s})
+connection.execute("set enable_progress_bar = false")
 connection.execute(
     f"create view logs as select * from read_csv('{sys.argv[1]}/**/*.log.gz', delim=' ', quote='\\"', escape='\\"',"
     f" header=false, nullstr='-', columns={columns}, auto_detect=false)"
 )
-connection.execute(f"copy logs to '{sys.argv[2]}' (format parquet, compression zstd)")
-assert connection.sql(f"select count(*) from '{sys.argv[2]}'").fetchone() == (int(sys.argv[3]),)
+connection.execute(f"copy logs to '{sys.argv[2]}.parquet' (format parquet, compression zstd)")
+assert connection.execute(f"select count(*) from '{sys.argv[2]}.parquet'").fetchone() == (int(sys.argv[3]),)
 """
 
 _INFLATE = """
@@ -111,7 +112,8 @@ def measure(script: str, logs: Path, target: Path, lines: int) -> Run:
     if process.wait():
         raise subprocess.CalledProcessError(process.returncode, script)
     wall = time.perf_counter() - started
-    files = [target] if target.is_file() else target.rglob("requests/**/*.parquet")
+    single = target.with_name(target.name + ".parquet")
+    files = [single] if single.is_file() else target.rglob("requests/**/*.parquet")
     return Run(wall, cpu, memory, sum(path.stat().st_size for path in files))
 
 

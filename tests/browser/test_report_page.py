@@ -20,7 +20,7 @@ def browser() -> Iterator[Browser]:
         yield started
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     with browser.new_context(offline=True, viewport={"width": 1440, "height": 900}) as opened:
         yield opened
@@ -171,6 +171,15 @@ def test_it_prints_light_and_with_its_chart(context: BrowserContext, written: Pa
     page.emulate_media(media="print", color_scheme="dark")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert not page.is_visible("#filter")
+    page.set_viewport_size({"width": 688, "height": 970})
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    page.wait_for_function("document.querySelector('#chart svg.main-svg').clientWidth === 680")
+    assert (
+        page.evaluate("getComputedStyle(document.querySelector('#chart .legendtext')).fill")
+        == "rgb(22, 25, 29)"
+    )
+    assert page.locator(".causes").evaluate("element => element.clientWidth") > 600
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
     assert page.pdf(format="A4").startswith(b"%PDF")
 
 

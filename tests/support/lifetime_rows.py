@@ -20,7 +20,7 @@ def after(seconds: float) -> datetime:
 
 
 def event(
-    kind: str, seconds: float, source: str = "cloudtrail", uncertainty_s: float = 1.0, **columns: object
+    kind: str, seconds: float, source: str = "cloudtrail", uncertainty_s: float = 1.0, /, **columns: object
 ) -> Row:
     """One event; its id follows from what it says."""
     own = "|".join(str(part) for part in (kind, seconds, source, sorted(columns.items())))

@@ -193,6 +193,15 @@ def test_the_node_line_steps_with_every_join_and_leave() -> None:
     assert marks == {"node joined": ["02:10"], "node left": ["02:30"]}
 
 
+def test_groups_that_get_no_line_are_counted_on_the_axis() -> None:
+    story = incident(scale=0.1)
+    for number, row in enumerate(story.lifetimes):
+        row["node_group"] = f"group {number % 8}"
+    figure = json.loads(data_block(rendered(story)))
+    assert figure["layout"]["yaxis2"]["title"]["text"] == "nodes (6 of 8 groups)"
+    assert len([trace for trace in figure["data"] if trace.get("mode") == "lines"]) == 6
+
+
 @pytest.mark.parametrize(
     ("hours", "width"), [(1, 1), (4, 1), (5, 2), (24, 5), (24 * 7, 60), (24 * 365, 1440)]
 )

@@ -16,7 +16,7 @@ SHRINK = (
 )
 
 
-def activity(**fields: Any) -> dict[str, Any]:
+def activity(**fields: object) -> dict[str, Any]:
     return {
         "ActivityId": "a-1",
         "AutoScalingGroupName": "bulk-ingest",
@@ -29,7 +29,7 @@ def activity(**fields: Any) -> dict[str, Any]:
     }
 
 
-def one(**fields: Any) -> Findings:
+def one(**fields: object) -> Findings:
     return parsed({"Activities": [activity(**fields)]})
 
 
@@ -52,14 +52,12 @@ def test_the_recorded_scale_in_is_told_with_decision_start_and_end() -> None:
         (
             "scheduled",
             "scale_in",
-            "At 2021-05-04T20:00:01Z a scheduled action update of AutoScalingGroup constraints to min: 1, max: 5,"
-            " desired: 2 changing the desired capacity from 3 to 2. " + SHRINK,
+            "At 2021-05-04T20:00:01Z a scheduled action update of AutoScalingGroup constraints. " + SHRINK,
         ),
         (
             "policy_alarm",
             "scale_in",
-            "At 2020-01-01T00:00:00Z a monitor alarm ScaleIn in state ALARM triggered policy P changing the"
-            " desired capacity from 4 to 0. " + SHRINK,
+            "At 2020-01-01T00:00:00Z a monitor alarm ScaleIn in state ALARM triggered policy P. " + SHRINK,
         ),
         (
             "instance_refresh",
@@ -74,8 +72,7 @@ def test_the_recorded_scale_in_is_told_with_decision_start_and_end() -> None:
         (
             "ec2_unhealthy",
             "unhealthy",
-            "an instance was taken out of service in response to an EC2 health check indicating it has been"
-            " terminated or stopped.",
+            "taken out of service in response to an EC2 health check indicating it has been terminated.",
         ),
         ("ec2_unhealthy", "unhealthy", "in response to a EC2 instance status checks failure."),
         ("user_unhealthy", "unhealthy", "taken out of service in response to a user health-check."),
@@ -83,8 +80,7 @@ def test_the_recorded_scale_in_is_told_with_decision_start_and_end() -> None:
         (
             "user_request",
             "user_request",
-            "instance i-0123456789abcdef0 was taken out of service in response to a user request, shrinking the"
-            " capacity from 4 to 3.",
+            "instance i-0123456789abcdef0 was taken out of service in response to a user request, shrinking.",
         ),
         ("user_request", "user_request", "a user request explicitly set group desired capacity"),
         ("spot", "spot", "in response to a Spot Instance interruption notice."),
@@ -92,8 +88,7 @@ def test_the_recorded_scale_in_is_told_with_decision_start_and_end() -> None:
         (
             "rebalance",
             "rebalance",
-            "instances were launched to balance instances in zones us-east-1b with other zones resulting in more"
-            " than desired number of instances in the group.",
+            "instances were launched to balance instances in zones us-east-1b with other zones resulting in.",
         ),
         ("capacity_diff", "scale_in", SHRINK),
         ("other", "other", "an instance was taken out of service for a reason nobody knows."),
@@ -109,12 +104,12 @@ def test_growth_is_scale_out() -> None:
 
 
 def test_a_cause_cut_at_its_limit_still_tells_its_decision() -> None:
-    cause = "At 2026-03-02T11:04:21Z a monitor alarm changing the desired capacity from 4 to 3.  At 2026-03-02T11:0"
+    cause = "At 2026-03-02T11:04:21Z a monitor alarm changing the desired capacity from 4 to 3.  At 2026-03-0"
     assert [(d.decided_at, d.before, d.after) for d in decisions(cause)] == [(at("11:04:21"), 4, 3)]
 
 
 def test_a_decision_repeated_on_each_activity_is_one_event() -> None:
-    cause = "At 2026-03-02T11:04:21Z a monitor alarm a in state ALARM triggered policy p changing the desired capacity from 4 to 2."
+    cause = "At 2026-03-02T11:04:21Z a user request update changing the desired capacity from 4 to 2."
     findings = parsed(
         {
             "Activities": [
@@ -145,7 +140,7 @@ def test_a_launch_still_running_has_not_joined() -> None:
 
 @pytest.mark.parametrize("status", ["Failed", "Cancelled"])
 def test_a_launch_that_failed_never_served(status: str) -> None:
-    text = f"Launching a new EC2 instance: {ID}.  Status Reason: Instance failed to complete user's Lifecycle Action"
+    text = f"Launching a new EC2 instance: {ID}.  Status Reason: Heartbeat Timeout"
     assert told(one(Description=text, StatusCode=status), "kind", "reason") == [("other", "launch_failed")]
 
 
@@ -178,7 +173,7 @@ def test_going_into_the_warm_pool_is_no_join_and_coming_from_it_is() -> None:
     ],
 )
 def test_a_termination_is_graceful_where_it_can_be_told(
-    fields: dict[str, Any], is_graceful: bool | None
+    fields: dict[str, Any], *, is_graceful: bool | None
 ) -> None:
     started = next(event for event in one(**fields).events if event["kind"] == "termination_started")
     assert started["is_graceful"] is is_graceful

@@ -13,7 +13,7 @@ NODE = "i-0c2f6a11e3b5d7f92"
 GONE = "i-0b1e5f00d2a4c6e81"
 
 
-def record(name: str, asked: object = None, **fields: Any) -> dict[str, Any]:
+def record(name: str, asked: object = None, **fields: object) -> dict[str, Any]:
     return {
         "eventID": f"e-{name}",
         "eventName": name,
@@ -24,7 +24,7 @@ def record(name: str, asked: object = None, **fields: Any) -> dict[str, Any]:
     }
 
 
-def one(name: str, asked: object = None, **fields: Any) -> Findings:
+def one(name: str, asked: object = None, **fields: object) -> Findings:
     return parsed({"Records": [record(name, asked, **fields)]})
 
 

@@ -11,11 +11,11 @@ ID = "i-0c2f6a11e3b5d7f92"
 DEAD = "i-0b1e5f00d2a4c6e81"
 
 
-def instance(**fields: Any) -> Findings:
+def instance(**fields: object) -> Findings:
     return parsed({"Reservations": [{"Instances": [{"InstanceId": ID, **fields}]}]})
 
 
-def interface(ip: str, attached_at: str, *others: str, **fields: Any) -> dict[str, Any]:
+def interface(ip: str, attached_at: str, *others: str, **fields: object) -> dict[str, Any]:
     return {
         "NetworkInterfaceId": "eni-0d01",
         "PrivateIpAddress": ip,

@@ -2,8 +2,9 @@
 
 import gzip
 import json
+import os
 import shutil
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from tests.support.timeline_dumps import API, FIXTURES, READ_AT, SHOP, WEB, at, 
 
 NODE = "i-0c2f6a11e3b5d7f92"
 GONE = "i-0b1e5f00d2a4c6e81"
-TRAIL = "AWSLogs/111122223333/CloudTrail/eu-west-1/2026/03/02/111122223333_CloudTrail_eu-west-1_20260302T{}Z_x.json.gz"
+TRAIL = "AWSLogs/111122223333/CloudTrail/eu-west-1/2026/03/{}/111122223333_CloudTrail_{}Z_x.json.gz"
 
 
 def problems(timeline: Timeline) -> list[str]:
@@ -37,10 +38,15 @@ def stop(minute: int) -> dict[str, Any]:
     }
 
 
-def write_trail(folder: Path, stamp: str, *minutes: int) -> None:
-    path = folder / TRAIL.format(stamp)
+def write_trail(folder: Path, day: int, read_at: datetime, *minutes: int) -> None:
+    path = folder / TRAIL.format(f"{day:02d}", f"{minutes[-1]:04d}")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(gzip.compress(json.dumps({"Records": [stop(minute) for minute in minutes]}).encode()))
+    os.utime(path, (read_at.timestamp(), read_at.timestamp()))
+
+
+def spans(folder: Path) -> list[tuple[Any, ...]]:
+    return read_timeline(folder).coverage.select("source", "covered_from", "covered_to").rows()
 
 
 def test_the_recorded_pages_make_one_timeline_without_problems() -> None:
@@ -96,15 +102,31 @@ def test_pages_lines_and_merged_objects_give_the_same_timeline(tmp_path: Path) -
     assert events[0].equals(events[2])
 
 
-def test_trail_folders_are_found_and_their_files_make_one_span(tmp_path: Path) -> None:
-    write_trail(tmp_path, "1005", 0, 4)
-    write_trail(tmp_path, "1030", 25)
-    write_trail(tmp_path, "1400", 200)
+def test_a_synced_trail_is_found_and_covers_its_day_up_to_the_last_delivery(tmp_path: Path) -> None:
+    write_trail(tmp_path, 2, at("10:05:00"), 0, 4)
+    write_trail(tmp_path, 2, at("13:25:00"), -5000, 200)
     timeline = read_timeline(tmp_path)
     assert timeline.problems == []
-    assert timeline.coverage.select("source", "covered_from", "covered_to").rows() == [
-        ("cloudtrail", at("10:00:00"), at("10:25:00")),
-        ("cloudtrail", at("13:20:00"), at("13:20:00")),
+    assert timeline.events.height == 4
+    assert spans(tmp_path) == [("cloudtrail", at("00:00:00"), at("13:25:00"))]
+
+
+def test_a_copied_trail_covers_its_days_and_a_missing_day_is_a_gap(tmp_path: Path) -> None:
+    for day in (2, 3, 5):
+        write_trail(tmp_path, day, at("00:00:00", day=30), (day - 2) * 1440)
+    assert spans(tmp_path) == [
+        ("cloudtrail", at("00:00:00"), at("00:00:00", day=4)),
+        ("cloudtrail", at("00:00:00", day=5), at("00:00:00", day=6)),
+    ]
+
+
+def test_trail_files_outside_their_folders_cover_their_records_across_quiet_hours(tmp_path: Path) -> None:
+    write(tmp_path, "a.json", {"Records": [stop(0), stop(5)]})
+    write(tmp_path, "b.json", {"Records": [stop(600)]})
+    write(tmp_path, "c.json", {"Records": [stop(600 + 1440)]})
+    assert spans(tmp_path) == [
+        ("cloudtrail", at("10:00:00"), at("20:00:00")),
+        ("cloudtrail", at("20:00:00", day=3), at("20:00:00", day=3)),
     ]
 
 
@@ -197,15 +219,17 @@ def test_halves_of_surrogate_pairs_do_no_harm(tmp_path: Path) -> None:
     assert event["detail"] == "StopInstances by ?é"
 
 
-NAMES = [
-    "ActivityId AutoScalingGroupName Description Cause StartTime EndTime StatusCode Instances InstanceId State Name",
-    "StateTransitionReason LaunchTime NetworkInterfaces PrivateIpAddress PrivateIpAddresses Attachment AttachTime Tags Key",
-    "Value LoadBalancerArn TargetGroupArn TargetGroupName LoadBalancerName Target Id Port TargetHealth eventTime eventName",
-    "requestParameters responseElements instancesSet items instanceId targets id port attributes key value CloudTrailEvent",
-    "EventTime userIdentity detail-type detail time instance-id state Status UpdateTime Events NotBefore LifecycleHookName",
-    "eventID Code Details ImpairedSince Ipv4Prefixes networkInterfaceSet attachment attachTime HeartbeatTimeout",
-]
-KEYS = st.sampled_from(" ".join(NAMES).split())
+NAMES = """
+ActivityId AutoScalingGroupName Description Cause StartTime EndTime StatusCode Instances InstanceId
+State Name StateTransitionReason LaunchTime NetworkInterfaces PrivateIpAddress PrivateIpAddresses
+Attachment AttachTime Tags Key Value LoadBalancerArn TargetGroupArn TargetGroupName LoadBalancerName
+Target Id Port TargetHealth eventTime eventName requestParameters responseElements instancesSet
+items instanceId targets id port attributes key value CloudTrailEvent EventTime userIdentity
+detail-type detail time instance-id state Status UpdateTime Events NotBefore LifecycleHookName
+eventID Code Details ImpairedSince Ipv4Prefixes networkInterfaceSet attachment attachTime
+HeartbeatTimeout
+"""
+KEYS = st.sampled_from(NAMES.split())
 LEAVES = (
     st.none()
     | st.booleans()
@@ -240,16 +264,17 @@ VALUE = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=6),
     max_leaves=25,
 )
-TOPS = (
-    "Activities AutoScalingGroups AutoScalingInstances LifecycleHooks InstanceRefreshes WarmPoolConfiguration Instances"
-    " Reservations NetworkInterfaces InstanceStatuses SpotInstanceRequests LoadBalancers TargetGroups Attributes"
-    " TargetHealthDescriptions Records Events eventName eventSource eventTime detail-type detail time"
-).split()
+TOPS = """
+Activities AutoScalingGroups AutoScalingInstances LifecycleHooks InstanceRefreshes
+WarmPoolConfiguration Instances Reservations NetworkInterfaces InstanceStatuses SpotInstanceRequests
+LoadBalancers TargetGroups Attributes TargetHealthDescriptions Records Events eventName eventSource
+eventTime detail-type detail time
+"""
 
 
 @given(
     st.dictionaries(
-        st.sampled_from(TOPS), VALUE | st.lists(st.dictionaries(KEYS, VALUE), max_size=3), min_size=1
+        st.sampled_from(TOPS.split()), VALUE | st.lists(st.dictionaries(KEYS, VALUE), max_size=3), min_size=1
     )
 )
 def test_no_object_under_a_known_key_raises(value: dict[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.lifetime_rows import Row, event, lifetimes, only, since_noon
+from tests.support.lifetime_rows import Row, event, lifetimes, only, sight, since_noon
 
 A, B = "i-0aaaaaaaaaaaaaaaa", "i-0bbbbbbbbbbbbbbbb"
 IP = "10.0.3.21"
@@ -10,7 +10,7 @@ NAME = "ip-10-0-3-21.eu-west-1.compute.internal"
 TG = "arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup/web/1"
 
 
-def launch(instance: str, at: float, ip: str | None = IP, **columns: object) -> Row:
+def launch(instance: str, at: float, ip: str | None = IP, /, **columns: object) -> Row:
     return event("instance_launched", at, instance_id=instance, private_ip=ip, **columns)
 
 
@@ -182,8 +182,8 @@ def test_standby_is_a_leave_and_a_join_but_a_second_target_group_is_neither() ->
 
 @pytest.mark.parametrize(("withdrawn", "graceful"), [(60, True), (5, False), (-30, False), (None, None)])
 def test_graceful_means_deregistered_well_before_the_kill(
-    withdrawn: float | None, graceful: bool | None
-) -> None:  # noqa: FBT001 - a parameter of the test
+    *, withdrawn: float | None, graceful: bool | None
+) -> None:
     rows = [launch(A, -5000), event("instance_terminated", 0, instance_id=A)]
     if withdrawn is not None:
         rows.append(event("target_deregistered", -withdrawn, instance_id=A, target_group_arn=TG))
@@ -234,6 +234,15 @@ def test_the_primary_address_is_chosen_among_those_of_the_interfaces() -> None:
     )
     primary = event("instance_launched", 0, "ec2", instance_id=A, private_ip=IP, detail="m5 primary address")
     assert only(lifetimes([secondary, primary]))["private_ip"] == IP
+
+
+def test_a_secondary_address_is_a_life_of_its_own_only_where_the_log_shows_it() -> None:
+    rows = [launch(A, 0), launch(A, 0, "10.0.3.2", detail="secondary address"), launch(A, 0, "10.0.3.3")]
+    assert lifetimes(rows).height == 1
+    seen = lifetimes(rows, sightings=[sight("10.0.3.2", 0, 60)])
+    assert sorted(seen["private_ip"]) == ["10.0.3.2", IP]
+    assert set(seen["instance_id"]) == {A}
+    assert seen["lifetime_id"].n_unique() == 2
 
 
 def test_no_events_make_no_lives() -> None:

@@ -15,7 +15,9 @@ INSTANCE = "i-0aaaaaaaaaaaaaaaa"
 TG = "arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup/web/1"
 
 
-def pod(kind: str, at: float, uid: str | None = "u-1", uncertainty_s: float = 1.0, **columns: object) -> Row:
+def pod(
+    kind: str, at: float, uid: str | None = "u-1", uncertainty_s: float = 1.0, /, **columns: object
+) -> Row:
     who = {"pod_name": "shop/web-7c9f-xk2lp", "pod_uid": uid, "pod_ip": "10.0.2.77", "node_name": NODE}
     return event(kind, at, "kubernetes", uncertainty_s, **{**who, **columns})
 
@@ -62,7 +64,7 @@ def test_the_exit_of_the_container_is_believed_before_the_removal_of_the_object(
     rows = [
         pod("pod_scheduled", 0),
         pod("pod_exited", 1031, reason="deleted"),
-        pod("pod_exited", 1040, uncertainty_s=5.0),
+        pod("pod_exited", 1040, "u-1", 5.0),
     ]
     assert since_noon(only(lifetimes(rows))["left_at"]) == 1031
 
@@ -78,7 +80,7 @@ def test_a_pod_whose_node_was_killed_is_lost_with_it() -> None:
 
 
 def test_the_late_removal_of_a_lost_pod_does_not_prolong_it() -> None:
-    late = pod("pod_exited", 1000, uncertainty_s=5.0, reason="deleted")
+    late = pod("pod_exited", 1000, "u-1", 5.0, reason="deleted")
     row = only(lifetimes([*node_life(600), pod("pod_scheduled", 0), late]), kind="pod")
     assert (since_noon(row["left_at"]), row["left_reason"]) == (600, "node_lost")
 
@@ -88,7 +90,7 @@ def test_a_pod_address_used_again_within_seconds_makes_disjoint_lives() -> None:
         [
             pod("pod_scheduled", 0),
             pod("pod_scheduled", 700, "u-2", pod_name="shop/web-7c9f-bbbbb"),
-            pod("pod_exited", 720, uncertainty_s=5.0),
+            pod("pod_exited", 720, "u-1", 5.0),
         ]
     )
     assert since_noon(only(rows, pod_uid="u-1")["left_at"]) == 700
@@ -185,6 +187,30 @@ def test_a_gone_pod_belongs_where_its_siblings_belong() -> None:
     ]
     rows = lifetimes(events, [setting("pod/u-1", "service", "shop/web")])
     assert only(rows, pod_uid="u-2")["service"] == "shop/web"
+
+
+def test_a_gone_pod_with_the_labels_of_served_pods_belongs_to_their_service() -> None:
+    events = [pod("pod_scheduled", 0), pod("pod_exited", 9, "u-2", pod_name="shop/oddname", pod_ip=None)]
+    like = [
+        *labelled("u-1", "shop/web-7c9f-xk2lp", **{"app": "web", "pod-template-hash": "7c9f"}),
+        *labelled("u-2", "shop/oddname", **{"app": "web", "pod-template-hash": "5d4b"}),
+    ]
+    rows = lifetimes(events, [setting("pod/u-1", "service", "shop/web"), *like])
+    assert only(rows, pod_uid="u-2")["service"] == "shop/web"
+
+
+def test_a_registered_secondary_address_of_a_node_is_its_pod() -> None:
+    node = {"instance_id": INSTANCE, "detail": "m5 secondary address", "private_ip": "10.0.2.77"}
+    rows = lifetimes(
+        [
+            *node_life(),
+            event("instance_launched", -10_000, "ec2", **node),
+            pod("pod_scheduled", 0),
+            event("target_deregistered", 900, private_ip="10.0.2.77", target_group_arn=TG),
+        ]
+    )
+    assert since_noon(only(rows, kind="pod")["drain_started_at"]) == 900
+    assert only(rows, kind="node")["drain_started_at"] is None
 
 
 def test_malformed_labels_match_nothing() -> None:

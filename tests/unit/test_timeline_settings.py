@@ -1,6 +1,7 @@
 """Settings through time: names resolved, snapshots and changes reconciled, never overlapping."""
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import given
@@ -183,7 +184,7 @@ def test_intervals_never_overlap_and_the_order_of_files_changes_nothing(
 
     rows = settled(snapshots, changes)
     assert rows == settled(data.draw(st.permutations(snapshots)), data.draw(st.permutations(changes)))
-    for (_, _, end), (_, start, _) in zip(rows, rows[1:], strict=False):
+    for (_, _, end), (_, start, _) in pairwise(rows):
         assert end is not None
         assert end <= start
     in_force = {when: value for value, when in changes}

@@ -1,0 +1,164 @@
+"""Objects of every condition: whole, cut off, padded, empty, hostile."""
+
+import gzip
+import io
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from pipeline.ingest.blocks import Block, Cutter, LongLine
+from pipeline.ingest.inflate import DamagedError, pieces
+from pipeline.ingest.objects import ObjectReader
+from pipeline.ingest.parsed import Origin, Parsed
+from tests.support.alb_lines import Line, object_lines
+
+TEXT = "".join(f"{line}\n" for line in object_lines(1, 50)).encode()
+
+
+def read(content: bytes) -> tuple[list[Parsed], str | None]:
+    reader = ObjectReader(io.BytesIO(content), Origin("key"))
+    return list(reader.parse()), reader.problem
+
+
+def counts(parts: list[Parsed]) -> tuple[int, int, int]:
+    return sum(p.lines for p in parts), sum(p.rows for p in parts), sum(len(p.rejects) for p in parts)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        TEXT,
+        gzip.compress(TEXT),
+        gzip.compress(TEXT[:9000]) + gzip.compress(TEXT[9000:]),
+        gzip.compress(TEXT) + bytes(512),
+        gzip.compress(TEXT) + bytes(512) + gzip.compress(b""),
+        b"\xef\xbb\xbf" + TEXT,
+        TEXT.replace(b"\n", b"\r\n"),
+        TEXT[:-1],
+    ],
+    ids=["plain", "gzip", "two members", "padded", "padded member", "byte order mark", "CRLF", "no last newline"],
+)
+def test_all_lines_of_a_whole_object_are_read(content: bytes) -> None:
+    parts, problem = read(content)
+    assert (counts(parts), problem) == ((50, 50, 0), None)
+
+
+def test_a_truncated_object_keeps_the_rows_before_the_damage_and_rejects_the_line_it_cuts() -> None:
+    parts, problem = read(gzip.compress(TEXT)[:-2000])
+    lines, rows, rejected = counts(parts)
+    assert 0 < rows < 50
+    assert rejected == 1
+    assert parts[-1].rejects[0].reason == "line cut off by truncated gzip"
+    assert problem == f"truncated gzip after {lines} lines"
+
+
+def test_a_corrupt_checksum_is_a_problem_and_not_a_loss() -> None:
+    packed = bytearray(gzip.compress(TEXT))
+    packed[-6] ^= 1
+    parts, problem = read(bytes(packed))
+    assert (counts(parts), problem) == ((50, 50, 0), "corrupt gzip after 50 lines")
+
+
+def test_garbage_after_the_gzip_data_is_a_problem() -> None:
+    parts, problem = read(gzip.compress(TEXT) + b"garbage")
+    assert (counts(parts), problem) == ((50, 50, 0), "garbage after the gzip data after 50 lines")
+
+
+@pytest.mark.parametrize("content", [b"", gzip.compress(b"")])
+def test_an_object_without_lines_is_called_empty(content: bytes) -> None:
+    parts, problem = read(content)
+    assert (parts, problem) == ([], "empty object")
+
+
+def test_binary_garbage_becomes_rejects() -> None:
+    parts, problem = read(bytes(range(256)) * 40)
+    lines, rows, rejected = counts(parts)
+    assert (rows, problem) == (0, None)
+    assert lines == rejected == 41
+
+
+def test_layouts_mixed_in_one_object_all_become_rows_with_their_own_line_numbers() -> None:
+    texts = [Line(fields=fields).render() for fields in (29, 33, 33, 33, 30, 36, 33)]
+    parts, _ = read("".join(f"{text}\n" for text in texts).encode())
+    rows = sorted((r for p in parts for t in p.tables for r in t.to_pylist()), key=lambda r: r["line_number"])
+    assert [r["line_number"] for r in rows] == [1, 2, 3, 4, 5, 6, 7]
+    assert [r["conn_trace_id"] is None for r in rows] == [True] + [False] * 6
+    assert [r["extra_fields"] for r in rows] == [None] * 5 + [["-", "-"]] + [None]
+    assert sum((p.field_counts.get(33, 0) for p in parts), 0) == 4
+
+
+def test_a_truncated_line_with_an_open_quote_costs_only_itself() -> None:
+    texts = TEXT.split(b"\n")
+    texts[20] = texts[20][:300].rpartition(b'"')[0] + b'"open'
+    parts, _ = read(b"\n".join(texts))
+    assert counts(parts) == (50, 49, 1)
+    assert [r.line_number for p in parts for r in p.rejects] == [21]
+
+
+def test_an_overlong_line_is_rejected_with_its_first_64_kib() -> None:
+    long = b"x" * (3 << 20)
+    parts, _ = read(TEXT + long + b"\n" + TEXT)
+    assert counts(parts) == (101, 100, 1)
+    (found,) = [r for p in parts for r in p.rejects]
+    assert (found.line_number, found.reason, found.raw) == (51, "line longer than 1 MiB", b"x" * (64 << 10))
+
+
+@pytest.mark.parametrize("size", [1, 7, 100, 5000, 1 << 20])
+def test_the_cutter_gives_the_same_lines_however_the_stream_is_cut(size: int) -> None:
+    content = TEXT[:6000] + b"\n\n" + b"y" * (1 << 20) + b"\n" + b"z" * ((1 << 20) + 1) + b"\nlast"
+    content = content if size > 50 else TEXT[:3000]
+    cutter = Cutter()
+    parts = [p for start in range(0, len(content), size) for p in cutter.feed(content[start : start + size])]
+    parts += cutter.finish()
+    lines = [line for part in parts for line in _numbered(part)]
+    expected = [line if len(line) <= 1 << 20 else b"long" for line in content.split(b"\n")]
+    assert [text for _, text in lines] == expected
+    assert all(after[0] == before[0] + 1 for before, after in pairwise(lines))
+
+
+def _numbered(part: Block | LongLine) -> list[tuple[int, bytes]]:
+    return [(part.number, b"long")] if isinstance(part, LongLine) else list(part.numbered())
+
+
+def test_pieces_of_a_gzip_bomb_stay_small() -> None:
+    bomb = gzip.compress(bytes(100 << 20))
+    sizes = [len(piece) for piece in pieces(io.BytesIO(bomb))]
+    assert sum(sizes) == 100 << 20
+    assert max(sizes) <= 16 << 20
+
+
+def test_a_truncated_stream_hands_out_what_was_readable_before_it_raises() -> None:
+    got = []
+    with pytest.raises(DamagedError, match="truncated gzip"):
+        got.extend(pieces(io.BytesIO(gzip.compress(TEXT)[:-1000])))
+    assert TEXT.startswith(b"".join(got))
+    assert got
+
+
+_HOSTILE = """
+import gzip, io, resource, sys
+sys.path.insert(0, sys.argv[1])
+from pipeline.ingest.objects import ObjectReader
+from pipeline.ingest.parsed import Origin
+
+class Endless(io.RawIOBase):
+    left = 300 << 20
+    def read(self, size=-1):
+        size = min(size, self.left)
+        self.left -= size
+        return b"a" * size
+
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+parts = list(ObjectReader(Endless(), Origin("key")).parse())
+assert [reject.reason for part in parts for reject in part.rejects] == ["line longer than 1 MiB"]
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+
+
+def test_a_line_of_300_mb_is_never_held_whole() -> None:
+    root = str(Path(__file__).parents[2])
+    done = subprocess.run([sys.executable, "-c", _HOSTILE, root], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 100
