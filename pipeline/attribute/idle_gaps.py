@@ -37,6 +37,11 @@ _RARITY_FLOOR = -2.0
 _PRIOR_ODDS = 3.0
 """Immediate closes are races three times in four, before any pause is seen."""
 _LEAST_SHARE = 1e-6
+_TOGETHER_S = 2.0
+"""Closes this near to another of the group may have one cause in common: they teach nothing of pauses."""
+_ENOUGH = 4
+_CLASSES = ("closed_at_once", "not_connected")
+"""What a race looks like; pauses of late closes (`closed_midway`) are judged by what these teach."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,7 @@ class _Weights:
 
 
 def fit(errors: pl.DataFrame, pair_rates: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, IdleTimeout]]:
-    """Weigh the pauses of all immediate closes.
+    """Weigh the pauses of all closed connections.
 
     Args:
         errors: rows of `gateway_errors`.
@@ -76,9 +81,10 @@ def fit(errors: pl.DataFrame, pair_rates: pl.DataFrame) -> tuple[pl.DataFrame, d
         The table `idle_gap_fits` (request_id, log_ratio, sentence) and, per target group, the estimate.
     """
     closes = errors.filter(
-        pl.col("failure_class").is_in(["closed_at_once", "not_connected"])
-        & pl.col("target_group_arn").is_not_null()
-    ).select("request_id", "target_group_arn", "gap_s", "pair_rate", "idle_timeout_s")
+        pl.col("failure_class").is_in([*_CLASSES, "closed_midway"]) & pl.col("target_group_arn").is_not_null()
+    ).select(
+        "request_id", "failure_class", "failed_at", "target_group_arn", "gap_s", "pair_rate", "idle_timeout_s"
+    )
     tables = [_EMPTY]
     estimates: dict[str, IdleTimeout] = {}
     for (group,), rows in closes.group_by("target_group_arn", maintain_order=True):
@@ -94,8 +100,8 @@ _EMPTY = pl.DataFrame(schema={"request_id": pl.String, "log_ratio": pl.Float64, 
 
 def _fit_group(rows: pl.DataFrame, pairs: pl.DataFrame) -> tuple[pl.DataFrame, IdleTimeout]:
     paused = rows.filter(pl.col("gap_s").is_not_null()).sort("request_id")
-    gaps = _floats(paused["gap_s"])
-    rates = _floats(paused["pair_rate"])
+    gaps, rates = _floats(paused["gap_s"]), _floats(paused["pair_rate"])
+    telling = _telling(paused)
     longest = min(float(_floats(rows["idle_timeout_s"]).max()) + 1.0, _LONGEST_TIMEOUT_S)
     timeouts = np.arange(0.5, max(longest, 1.0), 0.1)
     weights = _weigh(
@@ -119,6 +125,14 @@ def _fit_group(rows: pl.DataFrame, pairs: pl.DataFrame) -> tuple[pl.DataFrame, I
         pl.lit(None, dtype=pl.String).alias("sentence"),
     )
     return pl.concat([fitted, silent]), estimate
+
+
+def _telling(paused: pl.DataFrame) -> pl.DataFrame:
+    """Immediate closes that came alone: a burst has another cause, and its pauses would mislead."""
+    closes = paused.filter(pl.col("failure_class").is_in(_CLASSES)).sort("failed_at", "request_id")
+    apart = pl.col("failed_at").diff().dt.total_seconds(fractional=True) > _TOGETHER_S
+    alone = closes.filter(apart.fill_null(value=True) & apart.shift(-1).fill_null(value=True))
+    return (alone if alone.height >= min(_ENOUGH, closes.height) else closes).head(_MOST_ERRORS)
 
 
 def _floats(values: pl.Series) -> Floats:

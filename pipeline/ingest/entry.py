@@ -41,7 +41,10 @@ def parse(line: bytes, row: dict[str, list[Value]]) -> int:
     try:
         tokens = tokenise(line)
         if len(tokens) < FEWEST:
-            raise LineError(None, f"{len(tokens)} fields, an entry has at least {FEWEST}" if line.strip(b" ") else "empty line")
+            raise LineError(
+                None,
+                f"{len(tokens)} fields, an entry has at least {FEWEST}" if line.strip(b" ") else "empty line",
+            )
         values = _values(tokens)
     except LineError as problem:
         raise _named(line, problem) from None

@@ -215,7 +215,9 @@ class _Columns:
         if not pa.types.is_dictionary(column.type):
             found = pc.match_substring_regex(column, pattern)
             return self._flags(pc.fill_null(found, pa.scalar(value=False)))
-        return self._spread(self._flags(pc.match_substring_regex(column.dictionary, pattern)), column, absent=False)
+        return self._spread(
+            self._flags(pc.match_substring_regex(column.dictionary, pattern)), column, absent=False
+        )
 
     @staticmethod
     def _flags(column: pa.BooleanArray) -> Flags:

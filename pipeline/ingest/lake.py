@@ -157,7 +157,9 @@ class Lake:
         """
         with self._locked() as held:
             if not held:
-                raise StoreError(f"{self.root}: another process is writing to this store; wait for it to finish")
+                raise StoreError(
+                    f"{self.root}: another process is writing to this store; wait for it to finish"
+                )
             self._clean()
             self._mark(os.getpid())
             yield

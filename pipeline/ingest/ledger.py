@@ -90,7 +90,9 @@ class Ledger:
             return self._opened(f"{path.absolute().as_uri()}?mode=rwc", prepare=True)
         except sqlite3.OperationalError as problem:
             if not path.is_file():
-                raise StoreError(f"{path}: cannot create the ledger: {problem}; is the folder writable?") from problem
+                raise StoreError(
+                    f"{path}: cannot create the ledger: {problem}; is the folder writable?"
+                ) from problem
         except sqlite3.DatabaseError as problem:
             raise StoreError(f"{path}: is no ledger of this tool: {problem}") from problem
         try:  # a store on read-only media can still be read
@@ -171,8 +173,22 @@ class Ledger:
             "insert into objects (locator, object_key, base_name, etag, content_hash, size, lines, rows, rejected,"
             " problem, parser_version, ingested_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                *(entry.locator, entry.object_key, entry.base_name, entry.etag, entry.content_hash, entry.size),
-                *(entry.lines, entry.rows, entry.rejected, entry.problem, entry.parser_version, entry.ingested_at),
+                *(
+                    entry.locator,
+                    entry.object_key,
+                    entry.base_name,
+                    entry.etag,
+                    entry.content_hash,
+                    entry.size,
+                ),
+                *(
+                    entry.lines,
+                    entry.rows,
+                    entry.rejected,
+                    entry.problem,
+                    entry.parser_version,
+                    entry.ingested_at,
+                ),
             ),
         )
 
@@ -196,10 +212,14 @@ class Ledger:
 
     def forget_retired(self, before: int) -> list[str]:
         """Paths of files that were retired before ``before`` (µs); they are forgotten with this call."""
-        paths = [str(row[0]) for row in self.ask("select path from retired_files where retired_at < ?", (before,))]
+        paths = [
+            str(row[0]) for row in self.ask("select path from retired_files where retired_at < ?", (before,))
+        ]
         with self._lock:
             try:
-                self._connection.executemany("delete from retired_files where path = ?", [(p,) for p in paths])
+                self._connection.executemany(
+                    "delete from retired_files where path = ?", [(p,) for p in paths]
+                )
             except sqlite3.Error as problem:
                 raise StoreError(f"{self._path}: cannot write the ledger: {problem}") from problem
         return paths

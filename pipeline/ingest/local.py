@@ -34,7 +34,9 @@ def local_source(name: str) -> "FolderSource | FileSource":
 
 def _candidate(path: Path, object_key: str, *, by_name: bool) -> Candidate:
     status = path.stat()
-    return Candidate(str(path.absolute()), object_key, f"{status.st_size}-{status.st_mtime_ns}", status.st_size, by_name)
+    return Candidate(
+        str(path.absolute()), object_key, f"{status.st_size}-{status.st_mtime_ns}", status.st_size, by_name
+    )
 
 
 def _fetch(path: str) -> Payload:

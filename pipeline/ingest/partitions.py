@@ -50,7 +50,9 @@ def split(table: pa.Table) -> Iterator[tuple[Partition, pa.Table]]:
         yield from _hours(elb.dictionary[name].as_py(), table.filter(pa.array(rows)), times[rows] // _HOUR_US)
 
 
-def _hours(elb: str, table: pa.Table, hours: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Iterator[tuple[Partition, pa.Table]]:
+def _hours(
+    elb: str, table: pa.Table, hours: np.ndarray[tuple[int], np.dtype[np.int64]]
+) -> Iterator[tuple[Partition, pa.Table]]:
     distinct = np.unique(hours)
     if len(distinct) == 1:
         yield Partition(elb, int(distinct[0])), table

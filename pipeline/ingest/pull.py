@@ -92,7 +92,9 @@ def _ingest(source: Source, lake: Lake, chosen: list[Candidate], tally: Tally, w
     """Run the workers; the first error ends them all and is raised."""
     stop = threading.Event()
     with Supply(source, chosen) as supply, ThreadPoolExecutor(workers, thread_name_prefix="parse") as pool:
-        futures = [pool.submit(Worker(lake, supply, tally, stop).run) for _ in range(min(workers, len(chosen)))]
+        futures = [
+            pool.submit(Worker(lake, supply, tally, stop).run) for _ in range(min(workers, len(chosen)))
+        ]
         try:
             for future in futures:
                 future.result()

@@ -32,7 +32,8 @@ def without(root: Path, ledger: Ledger, locators: Sequence[str]) -> tuple[Rest, 
         others = [
             str(locator)
             for (locator,) in ledger.ask(
-                "select locator from objects join file_objects on object_id = id where file_id = ?", (file_id,)
+                "select locator from objects join file_objects on object_id = id where file_id = ?",
+                (file_id,),
             )
             if locator not in locators
         ]
@@ -73,5 +74,9 @@ def _rewrite(root: Path, file: FileEntry, keys: set[str], others: list[str]) -> 
     if not table.num_rows:
         return []
     folder = str(Path(file.path).parent)
-    path = parquet.write(root, folder, table) if file.kind == "rejected_lines" else parquet.write_requests(root, folder, table)
+    path = (
+        parquet.write(root, folder, table)
+        if file.kind == "rejected_lines"
+        else parquet.write_requests(root, folder, table)
+    )
     return [(FileEntry(file.kind, path, file.elb, file.first_time, file.last_time), others)]

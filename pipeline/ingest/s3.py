@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, ResponseStreamingError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionError as UnreachableError, HTTPClientError
 
 from pipeline.errors import SourceError
 from pipeline.ingest import keys
@@ -22,25 +22,29 @@ if TYPE_CHECKING:
 _PIECE = 1 << 20
 _IN_MEMORY = 8 << 20
 _TRIES = 3
+_ATTEMPTS = 6
 _OTHER_SERVICE = re.compile(r"(?:^|/)AWSLogs/(?:[^/]+/)?\d{12}/(?!elasticloadbalancing/)[^/]+/$")
 _DENIED = {
     *("AccessDenied", "403", "Forbidden", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken"),
     *("InvalidToken", "AllAccessDisabled", "AccountProblem"),
 }
+_NETWORK = (HTTPClientError, UnreachableError)
 _GONE = {"NoSuchKey", "404"}
 
 
 def _client() -> "S3Client":
     options: dict[str, Any] = {
-        "retries": {"mode": "adaptive", "max_attempts": 6},
+        "retries": {"mode": "adaptive", "max_attempts": _ATTEMPTS},
         "max_pool_connections": 16,
         "connect_timeout": 10,
         "read_timeout": 60,
     }
-    client: S3Client = boto3.client("s3", config=Config(**options))
+    session = boto3.Session()  # the shared one would keep the credentials of its first use
+    client: S3Client = session.client("s3", config=Config(**options))
     if "amazonaws.com" in client.meta.endpoint_url:
         return client
-    return boto3.client("s3", config=Config(**options, s3={"addressing_style": "path"}))
+    client.close()
+    return session.client("s3", config=Config(**options, s3={"addressing_style": "path"}))
 
 
 class S3Source:
@@ -87,7 +91,7 @@ class S3Source:
             try:
                 with self._explained("s3:GetObject", candidate.locator):
                     return self._download(candidate.locator.removeprefix(f"s3://{self._bucket}/"))
-            except (HTTPClientError, ResponseStreamingError, UnreadableError) as problem:
+            except (*_NETWORK, UnreadableError) as problem:
                 if attempt + 1 == _TRIES or isinstance(problem, UnreadableError):
                     raise UnreadableError(f"cannot be fetched: {problem}") from problem
         raise AssertionError(_TRIES)
@@ -118,12 +122,14 @@ class S3Source:
             yield
         except ClientError as problem:
             raise _reason(problem, action, where, self._bucket) from problem
-        except (HTTPClientError, ResponseStreamingError) as problem:
+        except _NETWORK as problem:
             if action == "s3:GetObject":
                 raise
             raise SourceError(f"{where}: cannot be reached: {problem}") from problem
         except BotoCoreError as problem:
-            raise SourceError(f"{where}: {problem}; check the AWS credentials, region and endpoint") from problem
+            raise SourceError(
+                f"{where}: {problem}; check the AWS credentials, region and endpoint"
+            ) from problem
 
 
 def _reason(problem: ClientError, action: str, where: str, bucket: str) -> SourceError | UnreadableError:
@@ -133,7 +139,9 @@ def _reason(problem: ClientError, action: str, where: str, bucket: str) -> Sourc
         return SourceError(f"s3://{bucket}: no such bucket (NoSuchBucket); check its name and the account")
     if code in _DENIED:
         more = " and kms:Decrypt where it is encrypted with a key" if action == "s3:GetObject" else ""
-        return SourceError(f"{where}: access denied ({code}: {message}); allow {action}{more}, and check the credentials")
+        return SourceError(
+            f"{where}: access denied ({code}: {message}); allow {action}{more}, and check the credentials"
+        )
     if action == "s3:GetObject":
         return UnreadableError("deleted since it was listed" if code in _GONE else f"{code}: {message}")
     return SourceError(f"{where}: {action} failed ({code}: {message})")

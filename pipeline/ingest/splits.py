@@ -30,7 +30,9 @@ class Text:
     def of(cls, column: pa.StringArray) -> "Text":
         """View of a column that is one piece; a NULL is empty."""
         _, offsets, data = column.buffers()
-        ends = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1].astype(np.int64)
+        ends = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1].astype(
+            np.int64
+        )
         octets = np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(0, np.uint8)
         first = int(ends[0])
         return cls(octets[first : int(ends[-1])], ends[:-1] - first, ends[1:] - first)

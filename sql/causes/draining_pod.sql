@@ -90,9 +90,10 @@ weighed as (
         entity * case
             when failure_class in ('closed_midway', 'closed_at_once') then
                 0.4 * (
-                    0.60 * spread(failed_after_s, -1.0, 2.0, uncertainty_s)
-                    + 0.25 * spread(since_drain_s, 0.0, 20.0, 1.0)
-                    + 0.15 * spread(since_drain_s, 0.0, drain_s + 5.0, uncertainty_s)
+                    0.80 * spread(failed_after_s, -1.0, 2.0, uncertainty_s)
+                    -- Idle connections that the server closes as soon as it is asked to stop.
+                    + 0.15 * spread(since_drain_s, 0.0, 5.0, 1.0)
+                    + 0.05 * spread(since_drain_s, 0.0, drain_s + 5.0, uncertainty_s)
                 )
             when is_the_pod and failure_class = 'not_connected' then
                 0.3 * (
@@ -101,8 +102,12 @@ weighed as (
                 )
             when is_the_pod then
                 0.2 * spread(began_after_s, -8.0, 60.0, uncertainty_s)
+            -- A node whose kube-proxy has not heard yet still leads new connections to it.
             when failure_class = 'not_connected' then
-                0.10 * spread(failed_after_s, -1.0, 10.0, uncertainty_s)
+                0.15 * (
+                    0.5 * spread(failed_after_s, -1.0, 10.0, uncertainty_s)
+                    + 0.5 * spread(since_drain_s, 0.0, drain_s + 30.0, uncertainty_s)
+                )
             else
                 0.05 * spread(began_after_s, -8.0, 15.0, uncertainty_s)
         end as density

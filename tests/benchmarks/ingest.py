@@ -87,7 +87,9 @@ class Run:
 def write_object(folder: Path, seed: int, lines: int) -> tuple[int, int]:
     """Write one object; returns its raw and its compressed size."""
     end = START + timedelta(minutes=5 * (seed // _NODES + 1))
-    raw = "".join(f"{line}\n" for line in object_lines(seed, lines, start=end - timedelta(minutes=5))).encode()
+    raw = "".join(
+        f"{line}\n" for line in object_lines(seed, lines, start=end - timedelta(minutes=5))
+    ).encode()
     packed = gzip.compress(raw, 6)
     path = folder / object_key(seed, end)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -124,7 +126,9 @@ def report(runs: dict[str, list[Run]], lines: int, raw: int, packed: int) -> Non
         for name, some in runs.items()
     }
     print(f"{lines:,} lines, {raw / lines:.0f} raw and {packed / lines:.0f} compressed bytes a line")
-    print(f"{'':18}{'wall s':>8}{'cpu s':>8}{'MB':>7}{'k lines/s':>11}{'bytes/line':>12}{'pull/this: wall':>17}{'cpu':>7}")
+    print(
+        f"{'':18}{'wall s':>8}{'cpu s':>8}{'MB':>7}{'k lines/s':>11}{'bytes/line':>12}{'pull/this: wall':>17}{'cpu':>7}"
+    )
     ours = middle["pull"]
     for name, run in middle.items():
         print(

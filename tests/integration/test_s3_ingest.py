@@ -2,17 +2,25 @@
 
 import gzip
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pipeline.errors import SourceError
+from pipeline.ingest import s3
 from pipeline.ingest.lake import Lake
 from pipeline.ingest.pull import pull
+from pipeline.ingest.s3 import S3Source
+from pipeline.ingest.source import Candidate
 from pipeline.model import Window
 from tests.support.alb_lines import START, object_key, object_lines
 from tests.support.s3_server import S3Server, s3_server
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 EVER = Window()
 END = START + timedelta(minutes=5)
@@ -24,13 +32,28 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
         yield running
 
 
+@dataclass(frozen=True)
+class Folder:
+    """A prefix of its own in the one bucket: SeaweedFS reserves volumes for every bucket."""
+
+    client: "S3Client"
+    prefix: str
+
+    @property
+    def uri(self) -> str:
+        return f"s3://ready/{self.prefix}"
+
+    def put(self, key: str, content: bytes) -> None:
+        self.client.put_object(Bucket="ready", Key=f"{self.prefix}/{key}", Body=content)
+
+
 @pytest.fixture
-def bucket(server: S3Server, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+def folder(server: S3Server, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Folder]:
     for name, value in server.environment().items():
         monkeypatch.setenv(name, value)
-    name = f"logs-{abs(hash(request.node.name)) % 10**8}"
-    server.client().create_bucket(Bucket=name)
-    return name
+    client = server.client()
+    yield Folder(client, str(request.node.name))
+    client.close()
 
 
 @pytest.fixture
@@ -43,75 +66,106 @@ def body(seed: int, lines: int = 5) -> bytes:
     return gzip.compress("".join(f"{line}\n" for line in object_lines(seed, lines)).encode())
 
 
-def test_pulling_twice_is_pulling_once(server: S3Server, bucket: str, lake: Lake) -> None:
-    client = server.client()
+def test_pulling_twice_is_pulling_once(folder: Folder, lake: Lake) -> None:
     for seed in range(5):
-        client.put_object(Bucket=bucket, Key=f"logs/{object_key(seed, END)}", Body=body(seed))
-    client.put_object(Bucket=bucket, Key="logs/AWSLogs/111122223333/ELBAccessLogTestFile", Body=b"Enable")
-    first = pull(f"s3://{bucket}/logs", lake, EVER)
+        folder.put(object_key(seed, END), body(seed))
+    folder.put("AWSLogs/111122223333/ELBAccessLogTestFile", b"Enable")
+    first = pull(folder.uri, lake, EVER)
     assert (first.listed, first.ingested, first.rows, first.left_out) == (6, 5, 25, {"test_file": 1})
-    again = pull(f"s3://{bucket}/logs", lake, EVER)
+    again = pull(folder.uri, lake, EVER)
     assert (again.already_known, again.ingested) == (5, 0)
     keys = lake.objects().column("object_key").to_pylist()
-    assert keys == sorted(f"s3://{bucket}/logs/{object_key(seed, END)}" for seed in range(5))
+    assert keys == sorted(f"{folder.uri}/{object_key(seed, END)}" for seed in range(5))
 
 
-def test_a_changed_etag_replaces_the_rows(server: S3Server, bucket: str, lake: Lake) -> None:
-    client = server.client()
+def test_a_changed_etag_replaces_the_rows(folder: Folder, lake: Lake) -> None:
     for seed in (1, 2):
-        client.put_object(Bucket=bucket, Key=object_key(seed, END), Body=body(seed))
-    pull(f"s3://{bucket}", lake, EVER)
-    client.put_object(Bucket=bucket, Key=object_key(1, END), Body=body(1, lines=3))
-    assert pull(f"s3://{bucket}", lake, EVER).ingested == 1
-    assert sum(lake.objects().column("rows").to_pylist()) == 8
+        folder.put(object_key(seed, END), body(seed))
+    pull(folder.uri, lake, EVER)
+    folder.put(object_key(1, END), body(1, lines=3))
+    assert pull(folder.uri, lake, EVER).ingested == 1
+    assert sorted(lake.objects().column("rows").to_pylist()) == [3, 5]
 
 
-def test_a_local_copy_of_a_pulled_object_is_known(server: S3Server, bucket: str, lake: Lake, tmp_path: Path) -> None:
-    server.client().put_object(Bucket=bucket, Key=object_key(1, END), Body=body(1))
-    pull(f"s3://{bucket}", lake, EVER)
+def test_a_local_copy_of_a_pulled_object_is_known(folder: Folder, lake: Lake, tmp_path: Path) -> None:
+    folder.put(object_key(1, END), body(1))
+    pull(folder.uri, lake, EVER)
     copy = tmp_path / "copy" / object_key(1, END)
     copy.parent.mkdir(parents=True)
     copy.write_bytes(body(1))
     assert pull(str(tmp_path / "copy"), lake, EVER).already_known == 1
 
 
-def test_more_keys_than_a_page_holds_are_all_read(server: S3Server, bucket: str, lake: Lake) -> None:
-    client = server.client()
+def test_more_keys_than_a_page_holds_are_all_read(folder: Folder, lake: Lake) -> None:
     for seed in range(1003):
-        client.put_object(Bucket=bucket, Key=object_key(seed, END), Body=b"")
-    summary = pull(f"s3://{bucket}/AWSLogs/", lake, EVER)
+        folder.put(object_key(seed, END), b"")
+    summary = pull(f"{folder.uri}/AWSLogs/", lake, EVER)
     assert (summary.listed, summary.ingested, len(summary.problems)) == (1003, 1003, 1003)
     assert {problem.reason for problem in summary.problems} == {"empty object"}
 
 
-def test_a_window_lists_only_days_around_it(server: S3Server, bucket: str, lake: Lake) -> None:
-    client = server.client()
+def test_a_window_lists_only_days_around_it(folder: Folder, lake: Lake) -> None:
     for days in (-40, -3, 0, 3):
-        client.put_object(Bucket=bucket, Key=f"p/{object_key(1, END + timedelta(days=days))}", Body=body(1))
-    client.put_object(Bucket=bucket, Key="p/AWSLogs/111122223333/CloudTrail/eu-west-1/x.json.gz", Body=b"{}")
-    summary = pull(f"s3://{bucket}/p/", lake, Window(START, START + timedelta(hours=1)))
+        folder.put(object_key(1, END + timedelta(days=days)), body(1))
+    folder.put("AWSLogs/111122223333/CloudTrail/eu-west-1/x.json.gz", b"{}")
+    summary = pull(f"{folder.uri}/", lake, Window(START, START + timedelta(hours=1)))
     assert (summary.listed, summary.ingested) == (1, 1)
 
 
 def test_a_wrong_secret_names_the_permission(
-    server: S3Server, bucket: str, lake: Lake, monkeypatch: pytest.MonkeyPatch
+    server: S3Server, folder: Folder, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", server.environment(secret="wrong")["AWS_SECRET_ACCESS_KEY"])
-    with pytest.raises(SourceError, match=r"access denied \(SignatureDoesNotMatch.*allow s3:ListBucket") as caught:
-        pull(f"s3://{bucket}", lake, EVER)
+    for name, value in server.environment(secret_key="wrong").items():  # noqa: S106 - a wrong one
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SourceError, match=r"access denied \(.*allow s3:ListBucket") as caught:
+        pull(folder.uri, lake, EVER)
     assert caught.value.exit_code == 4
 
 
-@pytest.mark.usefixtures("bucket")
+def test_an_object_that_may_not_be_read_names_the_permission(
+    folder: Folder, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.put(object_key(1, END), body(1))
+    listed = S3Source.candidates
+
+    def then_lose_the_secret(self: S3Source, window: Window) -> Iterator[Candidate]:
+        yield from listed(self, window)
+        self._client._request_signer._credentials.secret_key = "wrong"
+
+    monkeypatch.setattr(S3Source, "candidates", then_lose_the_secret)
+    with pytest.raises(SourceError, match="allow s3:GetObject"):
+        pull(folder.uri, lake, EVER)
+
+
+def test_an_object_deleted_since_it_was_listed_is_a_problem_of_its_own(
+    folder: Folder, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.put(object_key(1, END), body(1))
+    folder.put(object_key(2, END), body(2))
+    listed = S3Source.candidates
+
+    def then_delete(self: S3Source, window: Window) -> Iterator[Candidate]:
+        yield from listed(self, window)
+        folder.client.delete_object(Bucket="ready", Key=f"{folder.prefix}/{object_key(1, END)}")
+
+    monkeypatch.setattr(S3Source, "candidates", then_delete)
+    summary = pull(folder.uri, lake, EVER)
+    assert (summary.ingested, [problem.reason for problem in summary.problems]) == (
+        1,
+        ["cannot be fetched: deleted since it was listed"],
+    )
+
+
+@pytest.mark.usefixtures("folder")
 def test_a_missing_bucket_is_told_apart_from_a_refusal(lake: Lake) -> None:
     with pytest.raises(SourceError, match="s3://no-such-bucket-here: no such bucket"):
         pull("s3://no-such-bucket-here/logs", lake, EVER)
 
 
-@pytest.mark.usefixtures("bucket")
+@pytest.mark.usefixtures("folder")
 def test_an_endpoint_that_nobody_serves_is_a_source_error(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    monkeypatch.setattr(s3, "_ATTEMPTS", 1)
     with pytest.raises(SourceError, match="cannot be reached"):
         pull("s3://any/logs", lake, EVER)
 

@@ -23,17 +23,34 @@ ORIGIN = Origin("key", "198.51.100.9")
 LAYOUTS = (18, 20, 23, 24, 25, 27, 29, 30, 33, 34, 36)
 
 words = st.text(st.characters(codec="ascii", exclude_characters='"\\\n\r'), max_size=12)
-agents = st.one_of(words, st.text(max_size=12).map(escape), st.sampled_from([r"a\"b", "x\\", r"\"", 'a"b', "é", " "]))
+agents = st.one_of(
+    words, st.text(max_size=12).map(escape), st.sampled_from([r"a\"b", "x\\", r"\"", 'a"b', "é", " "])
+)
 requests = st.one_of(
     st.sampled_from(
-        ["GET /x HTTP/1.1", "- http://h:80- -", "- http://h:80- ", "GET / HTTP/1.0 ", "x", "", " ", "  ", "-", "GET /"]
+        [
+            "GET /x HTTP/1.1",
+            "- http://h:80- -",
+            "- http://h:80- ",
+            "GET / HTTP/1.0 ",
+            "x",
+            "",
+            " ",
+            "  ",
+            "-",
+            "GET /",
+        ]
     ),
     words,
     st.tuples(words, words, words).map(" ".join),
 )
-numbers = st.sampled_from(["0", "-1", "1.5", ".5", "5.", "+1", "1e3", "nan", "inf", "-", "", "0x1F", "007", "1_0", "99999"])
+numbers = st.sampled_from(
+    ["0", "-1", "1.5", ".5", "5.", "+1", "1e3", "nan", "inf", "-", "", "0x1F", "007", "1_0", "99999"]
+)
 instants = st.datetimes(datetime(2000, 1, 2), datetime(2199, 12, 30), timezones=st.just(UTC))  # noqa: DTZ001 - bounds
-addresses = st.sampled_from(["-", "10.0.0.1:80", "::1:80", "[::1]:80", ":80", "a:", "a:70000", "h:123456", "x", ""])
+addresses = st.sampled_from(
+    ["-", "10.0.0.1:80", "::1:80", "[::1]:80", ":80", "a:", "a:70000", "h:123456", "x", ""]
+)
 
 lines = st.builds(
     Line,
@@ -92,7 +109,9 @@ def test_any_bytes_become_rows_and_rejects_that_add_up_to_the_lines(raw: bytes, 
     st.lists(st.one_of(lines.map(lambda line: line.render().encode()), odd), max_size=12),
     st.sampled_from([b"\n", b"\r\n"]),
 )
-def test_the_fast_path_gives_the_rows_of_the_exact_one(seed: int, fields: int, strange: list[bytes], end: bytes) -> None:
+def test_the_fast_path_gives_the_rows_of_the_exact_one(
+    seed: int, fields: int, strange: list[bytes], end: bytes
+) -> None:
     mixed = [line.encode() for line in object_lines(seed, 30, fields=fields)] + strange
     random.Random(seed).shuffle(mixed)  # noqa: S311 - an order
     block = _block(end.join(mixed) + end)
@@ -125,7 +144,9 @@ def test_generated_entries_all_take_the_fast_path(seed: int, fields: int) -> Non
         Line,
         time=instants,
         user_agent=st.text(min_size=1, max_size=20).map(escape),
-        request=st.tuples(st.sampled_from(["GET", "POST"]), words, st.sampled_from(["HTTP/1.1", "HTTP/2.0"])).map(" ".join),
+        request=st.tuples(
+            st.sampled_from(["GET", "POST"]), words, st.sampled_from(["HTTP/1.1", "HTTP/2.0"])
+        ).map(" ".join),
         fields=st.sampled_from(LAYOUTS),
     )
 )
@@ -169,6 +190,10 @@ def test_escaping_and_decoding_give_the_text_back(text: str) -> None:
 def test_gateway_errors_are_rendered_as_the_load_balancer_writes_them() -> None:
     parsed = lenient.parse([(1, gateway_error(Line(), 504).render().encode())], ORIGIN)
     row = parsed.tables[0].to_pylist()[0]
-    assert (row["elb_status_code"], row["target_status_code"], row["target_processing_time"]) == (504, None, -1)
+    assert (row["elb_status_code"], row["target_status_code"], row["target_processing_time"]) == (
+        504,
+        None,
+        -1,
+    )
     assert isinstance(parsed.tables[0], pa.Table)
     assert PARSER_VERSION

@@ -31,12 +31,12 @@ class S3Server:
 
     endpoint: str
 
-    def environment(self, *, secret: str = SECRET_KEY) -> dict[str, str]:
+    def environment(self, *, secret_key: str = SECRET_KEY) -> dict[str, str]:
         """Variables that point the ordinary AWS chain at the server."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-            "AWS_SECRET_ACCESS_KEY": secret,
+            "AWS_SECRET_ACCESS_KEY": secret_key,
             "AWS_REGION": "eu-west-1",
             "AWS_DEFAULT_REGION": "eu-west-1",
             "AWS_EC2_METADATA_DISABLED": "true",

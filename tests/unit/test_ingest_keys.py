@@ -20,7 +20,10 @@ END = datetime(2023, 2, 7, 1, 35, tzinfo=UTC)
         (f"AWSLogs/conn_log_{NAME}", "connection_log"),
         (f"AWSLogs/health_check_log_{NAME}", "health_check_log"),
         (NAME.replace("_app.", "_net."), "nlb"),
-        ("122796619775_elasticloadbalancing_us-east-1_my-lb_20150515T1200Z_192.0.2.1_20sg8hgm.log", "classic"),
+        (
+            "122796619775_elasticloadbalancing_us-east-1_my-lb_20150515T1200Z_192.0.2.1_20sg8hgm.log",
+            "classic",
+        ),
         ("notes.txt", "other"),
     ],
 )
@@ -59,7 +62,9 @@ def test_a_name_without_a_valid_interval_gives_nothing(name: str) -> None:
     ],
 )
 def test_an_object_is_looked_into_up_to_an_hour_around_the_window(
-    since: datetime | None, until: datetime | None, expected: bool  # noqa: FBT001 - drawn
+    since: datetime | None,
+    until: datetime | None,
+    expected: bool,  # noqa: FBT001 - drawn
 ) -> None:
     key = keys.parse(NAME)
     assert key is not None

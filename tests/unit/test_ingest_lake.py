@@ -41,7 +41,9 @@ def logs(tmp_path: Path) -> Path:
 def put(folder: Path, seed: int = 1, lines: int = 20, end: datetime = END, **more: Any) -> Path:
     path = folder / object_key(seed, end)
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = "".join(f"{line}\n" for line in object_lines(seed, lines, start=end - timedelta(minutes=5), **more))
+    text = "".join(
+        f"{line}\n" for line in object_lines(seed, lines, start=end - timedelta(minutes=5), **more)
+    )
     path.write_bytes(gzip.compress(text.encode()))
     return path
 
@@ -295,7 +297,9 @@ def test_what_a_crash_left_behind_is_ignored_and_removed(
         assert len(rows(again)) == 40
 
 
-def test_a_replaced_file_stays_for_readers_that_hold_an_older_list(lake: Lake, logs: Path, tmp_path: Path) -> None:
+def test_a_replaced_file_stays_for_readers_that_hold_an_older_list(
+    lake: Lake, logs: Path, tmp_path: Path
+) -> None:
     path = put(logs)
     pull(str(logs), lake, EVER)
     (held,) = lake.request_files(EVER)
@@ -309,7 +313,9 @@ def test_a_replaced_file_stays_for_readers_that_hold_an_older_list(lake: Lake, l
     assert not Path(held).exists()
 
 
-def test_one_writer_at_a_time_and_readers_are_not_kept_waiting(lake: Lake, logs: Path, tmp_path: Path) -> None:
+def test_one_writer_at_a_time_and_readers_are_not_kept_waiting(
+    lake: Lake, logs: Path, tmp_path: Path
+) -> None:
     put(logs)
     with lake.writing(), Lake.open(tmp_path / "store") as other:
         assert other.request_files(EVER) == []
@@ -345,16 +351,24 @@ def test_a_ledger_that_is_none_is_named(tmp_path: Path) -> None:
 
 
 def test_names_out_of_log_lines_cannot_leave_the_store(lake: Lake, logs: Path, tmp_path: Path) -> None:
-    (logs / "a.log").write_text("\n".join(Line(elb=elb).render() for elb in ("app/../x", "../../../e/x", "app//x")))
+    (logs / "a.log").write_text(
+        "\n".join(Line(elb=elb).render() for elb in ("app/../x", "../../../e/x", "app//x"))
+    )
     assert pull(str(logs), lake, EVER).rows == 3
-    assert all(Path(f).resolve().is_relative_to((tmp_path / "store").resolve()) for f in lake.request_files(EVER))
+    assert all(
+        Path(f).resolve().is_relative_to((tmp_path / "store").resolve()) for f in lake.request_files(EVER)
+    )
     assert len(rows(lake)) == 3
 
 
 def test_a_file_that_mixes_very_many_hours_makes_few_files(lake: Lake, logs: Path) -> None:
-    texts = [Line(time=START + timedelta(hours=n), elb=f"app/a{n % 60}/{n % 60}").render() for n in range(300)]
+    texts = [
+        Line(time=START + timedelta(hours=n), elb=f"app/a{n % 60}/{n % 60}").render() for n in range(300)
+    ]
     (logs / "hours.log").write_text("\n".join(texts[:200]).replace("app/a", "app/b"))
-    (logs / "hour.log").write_text("\n".join(Line(time=START + timedelta(hours=n)).render() for n in range(100)))
+    (logs / "hour.log").write_text(
+        "\n".join(Line(time=START + timedelta(hours=n)).render() for n in range(100))
+    )
     assert pull(str(logs), lake, EVER).rows == 300
     assert len(lake.request_files(EVER)) <= 4
     assert len(rows(lake)) == 300
@@ -387,6 +401,11 @@ def test_objects_lists_the_ledger(lake: Lake, logs: Path) -> None:
     path = put(logs)
     pull(str(logs), lake, EVER)
     (entry,) = lake.objects().to_pylist()
-    assert (entry["size"], entry["lines"], entry["rows"], entry["rejected"]) == (path.stat().st_size, 20, 20, 0)
+    assert (entry["size"], entry["lines"], entry["rows"], entry["rejected"]) == (
+        path.stat().st_size,
+        20,
+        20,
+        0,
+    )
     assert abs(entry["ingested_at"] - datetime.now(UTC)) < timedelta(minutes=5)
     assert isinstance(lake.objects(), pa.Table)

@@ -15,7 +15,9 @@ from pipeline.ingest.tokens import LineError, tokenise
 from tests.support.alb_lines import Line, render
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "lines"
-SAMPLES = [json.loads(line) for line in (FIXTURES / "alb-lines-dev.jsonl").read_text(encoding="utf-8").splitlines()]
+SAMPLES = [
+    json.loads(line) for line in (FIXTURES / "alb-lines-dev.jsonl").read_text(encoding="utf-8").splitlines()
+]
 ORIGIN = Origin("key", "198.51.100.9")
 
 Row = dict[str, Any]
@@ -85,7 +87,12 @@ def test_a_sample_that_is_no_entry_is_rejected_with_its_text_and_a_reason(sample
     found = rejected(sample["line"])
     assert found.raw == sample["line"].encode()
     assert found.reason
-    foreign = {"nlb": "network", "health_check": "health check", "connection": "connection log", "test_file": "test"}
+    foreign = {
+        "nlb": "network",
+        "health_check": "health check",
+        "connection": "connection log",
+        "test_file": "test",
+    }
     assert foreign.get(sample["kind"], "") in found.reason
 
 
@@ -117,7 +124,13 @@ def test_every_layout_keeps_its_fields_in_place_and_leaves_the_rest_null(fields:
         ("GET http://h:80/ HTTP/1.0 ", "GET", "http://h:80/", "HTTP/1.0", "GET http://h:80/ HTTP/1.0 "),
         ("GET http://h/a b c HTTP/1.1", "GET", "http://h/a b c", "HTTP/1.1", None),
         ("--location https://h/ HTTP/2.0", "--location", "https://h/", "HTTP/2.0", None),
-        ("GET http://[::ffff:a9fe:a9fe]:443/ HTTP/1.1", "GET", "http://[::ffff:a9fe:a9fe]:443/", "HTTP/1.1", None),
+        (
+            "GET http://[::ffff:a9fe:a9fe]:443/ HTTP/1.1",
+            "GET",
+            "http://[::ffff:a9fe:a9fe]:443/",
+            "HTTP/1.1",
+            None,
+        ),
         ("GET /path HTTP/1.1", "GET", "/path", "HTTP/1.1", None),
         ("GET /path", "GET", "/path", None, "GET /path"),
         ("garbage", "garbage", None, None, "garbage"),
@@ -183,7 +196,9 @@ def test_a_field_of_the_wrong_shape_rejects_the_line_and_is_named(change: Row, f
     assert rejected(Line(**change).render()).field == field
 
 
-@pytest.mark.parametrize("time", ["-", "yesterday", "2026-02-30T00:00:00.000000Z", "1833-01-01T00:00:00.000000Z"])
+@pytest.mark.parametrize(
+    "time", ["-", "yesterday", "2026-02-30T00:00:00.000000Z", "1833-01-01T00:00:00.000000Z"]
+)
 def test_a_line_without_a_valid_time_is_rejected(time: str) -> None:
     values = Line().values()
     values[1] = time
@@ -208,8 +223,14 @@ def test_rarer_forms_of_an_instant_are_read_as_utc() -> None:
         (Line(user_agent='a"b"c').render().encode(), "quote inside"),
         (b"\x00\xff\x1f\x8b", "fields"),
         (b"http 2020-01-01T00:00:00.000Z 0.019584011 1.2.3.4:80 g PASS 200 -", "health check log entry"),
-        (b"2015-05-13T23:39:43.945958Z my-lb 192.168.131.39:2817 10.0.0.1:80 0.1 0.1 0.1 200 200 0 29", "Classic"),
-        (b"tls 2.0 2018-12-20T02:59:40 net/lb/c6e77e28c25b2234 g3d4b5e8bb8464cd 72.21.218.154:51341", "network"),
+        (
+            b"2015-05-13T23:39:43.945958Z my-lb 192.168.131.39:2817 10.0.0.1:80 0.1 0.1 0.1 200 200 0 29",
+            "Classic",
+        ),
+        (
+            b"tls 2.0 2018-12-20T02:59:40 net/lb/c6e77e28c25b2234 g3d4b5e8bb8464cd 72.21.218.154:51341",
+            "network",
+        ),
     ],
 )
 def test_what_is_no_entry_is_rejected_with_a_reason(line: bytes, reason: str) -> None:

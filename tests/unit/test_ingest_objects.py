@@ -39,7 +39,16 @@ def counts(parts: list[Parsed]) -> tuple[int, int, int]:
         TEXT.replace(b"\n", b"\r\n"),
         TEXT[:-1],
     ],
-    ids=["plain", "gzip", "two members", "padded", "padded member", "byte order mark", "CRLF", "no last newline"],
+    ids=[
+        "plain",
+        "gzip",
+        "two members",
+        "padded",
+        "padded member",
+        "byte order mark",
+        "CRLF",
+        "no last newline",
+    ],
 )
 def test_all_lines_of_a_whole_object_are_read(content: bytes) -> None:
     parts, problem = read(content)
