@@ -104,9 +104,8 @@ def _fit_group(rows: pl.DataFrame, pairs: pl.DataFrame) -> tuple[pl.DataFrame, I
     telling = _telling(paused)
     longest = min(float(_floats(rows["idle_timeout_s"]).max()) + 1.0, _LONGEST_TIMEOUT_S)
     timeouts = np.arange(0.5, max(longest, 1.0), 0.1)
-    weights = _weigh(
-        gaps[:_MOST_ERRORS], rates[:_MOST_ERRORS], timeouts, _rarity(rows.height, pairs, timeouts)
-    )
+    rarity = _rarity(telling.height, pairs, timeouts)
+    weights = _weigh(_floats(telling["gap_s"]), _floats(telling["pair_rate"]), timeouts, rarity)
     mode = float(timeouts[int(np.argmax(weights.share))])
     near = np.abs(gaps - mode) <= _NEAR_S
     certainty = float(weights.share[np.abs(timeouts - mode) <= _NEAR_S].sum())

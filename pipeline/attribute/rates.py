@@ -11,6 +11,8 @@ it acts is unknown, and is estimated from the incident itself:
 * ``fixed`` (or a group that states no prior): the rate is part of the likelihood already.
 
 An error never raises the rate that judges it: sizes are computed from the *other* errors of the cluster.
+Likewise the classes of an event's other errors tell which classes it gives: one pod is silent when it
+goes (504), another refuses (502).
 """
 
 from dataclasses import dataclass
@@ -25,14 +27,17 @@ from pipeline.attribute.causes import Cause
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
-_ROUNDS = 200
-_SETTLED = 1e-5
+_STEPS = 10
+_ROUNDS = 30
+_SETTLED = 1e-4
 _PRIOR_WEIGHT = 0.5
 """A prior mean counts as half an observed error."""
 _EVENT_SHAPE = 0.4
 """Sizes of events of one kind scatter widely: most none, a few many."""
-_EPISODE_ODDS = 1e-4
-"""Prior odds that a minute of a target (group) is an episode: one in a week of minutes."""
+_CLASS_WEIGHT = 2.0
+"""An event's own mix of failure classes is learnt from its errors; the cause's mix counts as two."""
+_EPISODE_ODDS = 1e-6
+"""Prior odds that a minute of a target (group) is an episode: one in two years of its minutes."""
 _EPISODE_SHAPE, _EPISODE_REQUESTS = 0.5, 2.0
 """Within an episode any failing share is likely: Gamma(0.5) over two requests."""
 
@@ -52,7 +57,9 @@ class _Rows:
 
     error: Indices
     cluster: Indices
+    cluster_class: Indices
     group: Indices
+    class_share: Floats
     exposure: Floats
     support: Floats
     likelihood: Floats
@@ -62,8 +69,8 @@ def posterior(candidates: pl.DataFrame, causes: list[Cause]) -> pl.DataFrame:
     """Add the probability of every candidate.
 
     Args:
-        candidates: rows of the cause files with their ``cause``; rows without ``request_id`` state the
-            exposure and the prior rate of their group.
+        candidates: rows of the cause files with their ``cause`` and the error's ``failure_class``; rows
+            without ``request_id`` state the exposure and the prior rate of their group.
         causes: the causes, for the kinds of their rates.
 
     Returns:
@@ -81,7 +88,9 @@ def posterior(candidates: pl.DataFrame, causes: list[Cause]) -> pl.DataFrame:
     arrays = _Rows(
         error=_codes(keyed["request_id"]),
         cluster=_codes(keyed["cluster_key"]),
+        cluster_class=_codes(keyed["cluster_key"] + "\t" + keyed["failure_class"]),
         group=_codes(keyed["group_key"]),
+        class_share=keyed["class_share"].to_numpy().astype(np.float64),
         exposure=keyed["exposure"].to_numpy().astype(np.float64),
         support=keyed["support"].to_numpy().astype(np.float64),
         likelihood=keyed["log_likelihood"].to_numpy().astype(np.float64),
@@ -116,25 +125,30 @@ def _groups(names: pl.Series, candidates: pl.DataFrame, kinds: dict[str, str]) -
 
 
 def _settle(rows: _Rows, groups: _Groups) -> Floats:
-    """Alternate between responsibilities and rates until neither moves."""
-    probability = _normalised(rows, np.log(groups.prior[rows.group]))
-    for _ in range(_ROUNDS):
-        updated = _normalised(rows, _log_rates(rows, groups, probability))
-        moved = float(np.abs(updated - probability).max())
-        # Half steps: a cluster and its rival must not swap their errors back and forth.
-        probability = 0.5 * (probability + updated)
-        if moved < _SETTLED:
-            break
+    """Alternate between responsibilities and rates until neither moves.
+
+    It starts undecided and lets the evidence count more and more (deterministic annealing): otherwise
+    the first look decides which of two rivals grows, and the first look knows only prior rates.
+    """
+    probability = _normalised(rows, np.zeros(len(rows.error)), weight=0.0)
+    for weight in np.linspace(0.1, 1.0, _STEPS):
+        for _ in range(_ROUNDS):
+            updated = _normalised(rows, _log_rates(rows, groups, probability), float(weight))
+            moved = float(np.abs(updated - probability).max())
+            # Half steps: a cluster and its rival must not swap their errors back and forth.
+            probability = 0.5 * (probability + updated)
+            if moved < _SETTLED:
+                break
     return probability
 
 
-def _normalised(rows: _Rows, log_rates: Floats) -> Floats:
-    score = rows.likelihood + log_rates
+def _normalised(rows: _Rows, log_rates: Floats, weight: float) -> Floats:
+    score = weight * (rows.likelihood + log_rates)
     best = np.full(int(rows.error.max()) + 1, -np.inf)
     np.maximum.at(best, rows.error, score)
-    weight = np.exp(score - best[rows.error])
-    total = np.bincount(rows.error, weight)
-    shares: Floats = weight / total[rows.error]
+    share = np.exp(score - best[rows.error])
+    total = np.bincount(rows.error, share)
+    shares: Floats = share / total[rows.error]
     return shares
 
 
@@ -145,7 +159,9 @@ def _log_rates(rows: _Rows, groups: _Groups, probability: Floats) -> Floats:
     others = np.maximum(size - probability, 0.0) + rows.support
     rate = mean[rows.group]
     kinds = np.array(groups.kind)[rows.group]
-    of_event = (_EVENT_SHAPE + others) / (_EVENT_SHAPE / rate + rows.exposure)
+    of_event = (
+        (_EVENT_SHAPE + others) / (_EVENT_SHAPE / rate + rows.exposure) * _class_share(rows, probability)
+    )
     of_episode = _episode_rate(others, np.maximum(rows.exposure - 1.0, 0.5), rate)
     log_rate: Floats = np.log(
         np.select(
@@ -153,6 +169,16 @@ def _log_rates(rows: _Rows, groups: _Groups, probability: Floats) -> Floats:
         )
     )
     return log_rate
+
+
+def _class_share(rows: _Rows, probability: Floats) -> Floats:
+    """Share of the error's class among the errors of its event: the cause's, corrected by the others."""
+    size = np.bincount(rows.cluster, probability)[rows.cluster] - probability
+    alike = np.bincount(rows.cluster_class, probability)[rows.cluster_class] - probability
+    shares: Floats = (_CLASS_WEIGHT * rows.class_share + np.maximum(alike, 0.0)) / (
+        _CLASS_WEIGHT + np.maximum(size, 0.0)
+    )
+    return shares
 
 
 def _episode_rate(others: Floats, exposure: Floats, quiet: Floats) -> Floats:
@@ -168,5 +194,7 @@ def _episode_rate(others: Floats, exposure: Floats, quiet: Floats) -> Floats:
     )
     odds = _EPISODE_ODDS * np.exp(np.clip(log_episode - log_quiet, -50.0, 50.0))
     share = odds / (1.0 + odds)
-    rate: Floats = share * (shape + others) / (scale + exposure) + (1.0 - share) * quiet
+    # That it exists at all is paid for once, by all of its errors together.
+    price = _EPISODE_ODDS ** (1.0 / (1.0 + others))
+    rate: Floats = share * price * (shape + others) / (scale + exposure) + (1.0 - share) * quiet
     return rate

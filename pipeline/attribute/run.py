@@ -56,7 +56,10 @@ def attribute(engine: Engine, window: Window) -> Verdicts:
     engine.attach("idle_gap_fits", fits)
     causes = catalogue.load()
     found = [engine.frame(cause.query).with_columns(pl.lit(cause.id).alias("cause")) for cause in causes]
-    candidates = posterior(pl.concat(found, how="vertical_relaxed"), causes)
+    stated = pl.concat(found, how="vertical_relaxed").join(
+        errors.select("request_id", "failure_class"), on="request_id", how="left", maintain_order="left"
+    )
+    candidates = posterior(stated, causes)
     attributions = decide(
         errors,
         candidates,

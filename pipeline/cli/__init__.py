@@ -133,7 +133,7 @@ def pull(
         f"{pulled.logs.lines:,} lines = {pulled.logs.rows:,} requests + {pulled.logs.rejected:,} rejected; "
         f"{pulled.events:,} events; store {settings.store}"
     )
-    if pulled.logs.problems or pulled.problems:
+    if pulled.logs.problems or any(problem.is_loss for problem in pulled.problems):
         raise typer.Exit(INCOMPLETE)
 
 

@@ -1,4 +1,4 @@
-"""Objects on their way into the lake: rows of several small ones share a file, each one counts wholly or not at all."""
+"""Objects on their way into the lake: small ones share a file, each one counts wholly or not at all."""
 
 import time
 from collections import defaultdict
@@ -37,6 +37,7 @@ class Batch:
     """
 
     def __init__(self, lake: Lake) -> None:
+        """Start an empty batch for ``lake``."""
         self._lake = lake
         self._buffers: dict[Partition, _Buffer] = defaultdict(_Buffer)
         self._rejects: list[tuple[str, list[Reject]]] = []

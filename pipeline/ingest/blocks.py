@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pipeline.ingest.arrow import Stream
 from pipeline.ingest.layout import KEPT, LONGEST
 
 _NEWLINE, _STRIDE = b"\n", LONGEST // 2
@@ -35,7 +36,7 @@ class Block:
         )
         return count + (self.data[self.end - 1] != _NEWLINE[0])
 
-    def buffer(self) -> pa.BufferReader:
+    def buffer(self) -> Stream:
         """The lines for Arrow, not copied."""
         return pa.BufferReader(pa.py_buffer(self.data).slice(self.start, self.end - self.start))
 
@@ -98,6 +99,7 @@ class Cutter:
     """Cuts pieces of a byte stream at newlines. Feed pieces in order, then finish."""
 
     def __init__(self) -> None:
+        """Start before the first line."""
         self._next_line = 1
         self._rest = b""  # start of a line whose end has not come yet
         self._dropping = False  # inside a line over the limit; _rest is its head

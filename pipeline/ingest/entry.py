@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 
 from pipeline.ingest import request_line
+from pipeline.ingest.arrow import Column
 from pipeline.ingest.escapes import text
 from pipeline.ingest.layout import EARLIEST_YEAR, ELB, FEWEST, FIELDS, LATEST_YEAR, TYPE
 from pipeline.ingest.tokens import LineError, tokenise
@@ -40,11 +41,6 @@ def parse(line: bytes, row: dict[str, list[Value]]) -> int:
     """
     try:
         tokens = tokenise(line)
-        if len(tokens) < FEWEST:
-            raise LineError(
-                None,
-                f"{len(tokens)} fields, an entry has at least {FEWEST}" if line.strip(b" ") else "empty line",
-            )
         values = _values(tokens)
     except LineError as problem:
         raise _named(line, problem) from None
@@ -61,6 +57,9 @@ def _named(line: bytes, problem: LineError) -> LineError:
 
 
 def _values(tokens: list[bytes]) -> dict[str, Value]:
+    if len(tokens) < FEWEST:
+        reason = "empty line" if tokens == [b""] else f"{len(tokens)} fields, an entry has at least {FEWEST}"
+        raise LineError(None, reason)
     _check_shape(tokens)
     client_ip, client_port = _address(tokens, 3)
     target_ip, target_port = _address(tokens, 4)
@@ -124,8 +123,9 @@ def _moment(token: bytes) -> datetime:
     if _USUAL_INSTANT.fullmatch(token):
         return datetime.fromisoformat(token.decode("ascii"))
     # Arrow's reading of rarer forms, so that both paths agree on them.
-    value: datetime = pa.array([token.decode("ascii")]).cast(INSTANT)[0].as_py()
-    return value.astimezone(UTC)
+    value: Column = pa.array([token.decode("ascii")]).cast(INSTANT)[0]
+    moment: datetime = value.as_py()
+    return moment.astimezone(UTC)
 
 
 def _address(tokens: list[bytes], place: int) -> tuple[str | None, int | None]:

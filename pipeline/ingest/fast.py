@@ -5,6 +5,7 @@ and a row with any sign of a shifted or unusual field is handed to the exact rea
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ import pyarrow.compute as pc
 from pyarrow import csv
 
 from pipeline.ingest import splits
+from pipeline.ingest.arrow import Argument, Column, Encoded, Numbers
 from pipeline.ingest.blocks import Block
 from pipeline.ingest.layout import EARLIEST_YEAR, ELB, FIELDS, LATEST_YEAR, TYPE
 from pipeline.ingest.parsed import Origin
@@ -32,7 +34,7 @@ _FIRST, _LAST = (
 )
 
 Flags = npt.NDArray[np.bool_]
-Numbers = npt.NDArray[np.int64]
+Places = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class FastRows:
     """Rows of a block, and the places (from 0, in the block) of the lines that are not among them."""
 
     table: pa.Table
-    left_over: Numbers
+    left_over: Places
 
 
 def parse(block: Block, fields: int, origin: Origin) -> FastRows | None:
@@ -66,7 +68,9 @@ def parse(block: Block, fields: int, origin: Origin) -> FastRows | None:
 def _read(block: Block, fields: int, refused: list[int]) -> pa.Table | None:
     names = [FIELDS[place] if place < len(FIELDS) else str(place) for place in range(fields)]
 
-    def refuse(row: csv.InvalidRow) -> str:
+    def refuse(row: csv.InvalidRow) -> Literal["skip", "error"]:
+        if row.number is None:  # Arrow numbers rows only without threads
+            return "error"
         refused.append(row.number)
         return "skip"
 
@@ -104,7 +108,7 @@ class _Columns:
         self._origin = origin
         self._rows = read.num_rows
 
-    def table(self, line_numbers: Numbers, fields: int) -> pa.Table | None:
+    def table(self, line_numbers: Places, fields: int) -> pa.Table | None:
         """The rows in the schema `requests`; None when their request lines cannot be split."""
         if not self._rows:
             return None
@@ -112,7 +116,7 @@ class _Columns:
         if request is None:
             return None
         self._doubt |= ~request.usual
-        made: dict[str, pa.Array] = {
+        made: dict[str, Column] = {
             "request_verb": request.verb,
             "request_url": request.url,
             "request_proto": request.proto,
@@ -131,18 +135,21 @@ class _Columns:
         # NULL in a required column belongs to a row in doubt, which is dropped before anyone reads it.
         return pa.Table.from_arrays(columns, schema=REQUESTS.schema)
 
-    def _given(self, field: pa.Field, names: list[str]) -> pa.Array:
-        return self._column(field.name) if field.name in names else pa.nulls(self._rows, field.type)
+    def _given(self, field: "pa.Field[pa.DataType]", names: list[str]) -> Column:
+        return self._column(field.name) if field.name in names else self._absent(field.type)
 
-    def _column(self, name: str) -> pa.Array:
+    def _absent(self, kind: Argument) -> Column:
+        return pa.nulls(self._rows, kind)
+
+    def _column(self, name: str) -> Column:
         return self._read.column(name).chunk(0)
 
-    def _constant(self, value: str | None) -> pa.DictionaryArray:
+    def _constant(self, value: str | None) -> Encoded:
         if value is None:
-            return pa.nulls(self._rows, SYMBOL)
+            return self._absent(SYMBOL)
         return pa.DictionaryArray.from_arrays(np.zeros(self._rows, np.int32), pa.array([value]))
 
-    def _addresses(self, side: str) -> dict[str, pa.Array]:
+    def _addresses(self, side: str) -> dict[str, Column]:
         column = self._column(f"{side}:port")
         ips, ports, good = splits.addresses(column.dictionary)
         known = ips.dictionary_encode()
@@ -153,7 +160,7 @@ class _Columns:
             f"{side}_port": ports.take(indices),
         }
 
-    def _node_ip(self, fields: int) -> pa.Array:
+    def _node_ip(self, fields: int) -> Column:
         if fields < len(FIELDS):
             return self._constant(self._origin.node_ip)
         logged = self._column("elb_node_ip")
@@ -161,15 +168,15 @@ class _Columns:
             return logged
         return pc.fill_null(logged.cast(TEXT), self._origin.node_ip).dictionary_encode()
 
-    def _extra(self, fields: int) -> pa.Array:
+    def _extra(self, fields: int) -> Column:
         count = fields - len(FIELDS)
         if count <= 0:
-            return pa.nulls(self._rows, pa.list_(TEXT))
+            return self._absent(pa.list_(TEXT))
         columns = [self._column(str(place)) for place in range(len(FIELDS), fields)]
         flat = pc.fill_null(pa.concat_arrays(columns), "-")
         order = np.arange(self._rows * count).reshape(count, self._rows).T.ravel()
-        offsets = np.arange(self._rows + 1, dtype=np.int32) * count
-        return pa.ListArray.from_arrays(pa.array(offsets), flat.take(pa.array(order)))
+        offsets: Column = pa.array(np.arange(self._rows + 1, dtype=np.int32) * count)
+        return pa.ListArray.from_arrays(offsets, flat.take(pa.array(order)))
 
     def _check(self, fields: int) -> None:
         """Doubt every row that a shifted field would show in."""
@@ -196,7 +203,7 @@ class _Columns:
                 micros = self._numbers(name, int(_FIRST))
                 self._doubt |= (micros < _FIRST) | (micros >= _LAST)
 
-    def _numbers(self, name: str, absent: float) -> npt.NDArray[np.generic]:
+    def _numbers(self, name: str, absent: float) -> Numbers:
         column = self._column(name)
         if column.type == INSTANT:
             column = column.view(WHOLE)
@@ -220,13 +227,14 @@ class _Columns:
         )
 
     @staticmethod
-    def _flags(column: pa.BooleanArray) -> Flags:
+    def _flags(column: Column) -> Flags:
         return np.asarray(column.to_numpy(zero_copy_only=False), np.bool_)
 
     @staticmethod
-    def _spread(flags: Flags, column: pa.DictionaryArray, *, absent: bool) -> Flags:
+    def _spread(flags: Flags, column: Encoded, *, absent: bool) -> Flags:
         """Flags of a dictionary's values as flags of rows."""
         if flags.all() and absent:
             return np.ones(len(column), np.bool_)
         with_absent = np.append(flags, absent)
-        return with_absent[column.indices.fill_null(len(flags)).to_numpy(zero_copy_only=False)]
+        spread: Flags = with_absent[column.indices.fill_null(len(flags)).to_numpy(zero_copy_only=False)]
+        return spread

@@ -1,8 +1,8 @@
 """Bytes of an object to bytes of lines: gzip or plain, in pieces of bounded size."""
 
 import zlib
-from collections.abc import Iterator
-from typing import BinaryIO
+from collections.abc import Generator, Iterator
+from typing import Any, BinaryIO
 
 from isal import igzip_lib
 
@@ -11,6 +11,7 @@ PIECE = 16 << 20
 
 _READ = 4 << 20
 _STEP = 8 << 10
+_INFLATE_ERROR: Any = igzip_lib.error  # a class; the stubs take it for an instance
 _MAGIC = b"\x1f\x8b"
 
 
@@ -37,14 +38,14 @@ def pieces(stream: BinaryIO) -> Iterator[bytes]:
             raise DamagedError("garbage after the gzip data")
 
 
-def _member(stream: BinaryIO, data: bytes, start: int) -> Iterator[bytes]:
+def _member(stream: BinaryIO, data: bytes, start: int) -> Generator[bytes, None, bytes]:
     """Inflate one member that starts at ``start``; returns the bytes behind it."""
     inflater = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
     given = 0
     while not inflater.eof:
         try:
             piece = inflater.decompress(data, PIECE)
-        except (igzip_lib.error, EOFError, ValueError):
+        except (_INFLATE_ERROR, EOFError, ValueError):
             yield from _salvage(stream, start, given)
             raise DamagedError("corrupt gzip") from None
         if piece:

@@ -38,7 +38,7 @@ def base_name(key: str) -> str:
 
 
 def kind(key: str) -> str:
-    """Kind of log that a key names: access_log, test_file, connection_log, health_check_log, nlb, classic, other."""
+    """What a key names: access_log, test_file, connection_log, health_check_log, nlb, classic or other."""
     name = base_name(key)
     if name.endswith("TestFile"):
         return "test_file"
@@ -82,7 +82,7 @@ def overlaps(key: AccessLogKey, window: Window) -> bool:
 
 
 def folder_overlaps(prefix: str, window: Window) -> bool:
-    """Can a folder ``.../elasticloadbalancing/<region>/yyyy[/mm[/dd]]/`` hold rows of the window, give or take a day?"""
+    """Can ``elasticloadbalancing/<region>/yyyy[/mm[/dd]]/`` hold rows of the window, give or take a day?"""
     found = _DAY_FOLDER.search(prefix)
     if found is None:
         return True

@@ -29,11 +29,13 @@ _GRACE_US = 3_600_000_000
 class Lake:
     """A store of ingested logs. Many readers and one writer at a time; use it as a context manager.
 
-    Files: ``requests/elb=NAME/hour=YYYY-MM-DDTHH/*.parquet``, ``errors/…`` (only 502 and 504, same schema),
-    ``rejected_lines/*.parquet``, ``ledger.sqlite``. Readers take their file lists from here, never from a glob.
+    Files: ``requests/elb=NAME/hour=YYYY-MM-DDTHH/*.parquet``, ``errors/…`` (only 502 and 504, same
+    schema), ``rejected_lines/*.parquet``, ``ledger.sqlite``. Readers take their file lists from here,
+    never from a glob.
     """
 
     def __init__(self, root: Path, ledger: Ledger) -> None:
+        """Use :meth:`open`."""
         self.root = root
         self.ledger = ledger
         self._committing = threading.Lock()
@@ -134,7 +136,7 @@ class Lake:
         self.ledger.touch(locator, etag)
 
     def free_key(self, object_key: str, locator: str) -> str:
-        """The object's key, or its locator where another source already has that key: ids of rows rest on it."""
+        """The object's key, or its locator where another source has that key: ids of rows rest on it."""
         taken = self.ledger.ask(
             "select 1 from objects where object_key = ? and locator <> ?", (object_key, locator)
         )
@@ -143,7 +145,7 @@ class Lake:
     def commit(
         self, objects: Sequence[ObjectEntry], files: Sequence[tuple[FileEntry, Sequence[str]]]
     ) -> None:
-        """Make objects and their files part of the lake, at once; former rows of the same objects leave it."""
+        """Make objects and their files part of the lake at once; former rows of the objects leave it."""
         with self._committing:
             rest, retired = replace.without(self.root, self.ledger, [entry.locator for entry in objects])
             self.ledger.commit(objects, [*files, *rest], retired, time.time_ns() // 1000)

@@ -49,7 +49,7 @@ create table if not exists retired_files (path text primary key, retired_at inte
 
 @dataclass(frozen=True)
 class ObjectEntry:
-    """One ingested object. ``locator`` is its identity: absolute path, S3 URI or content of standard input."""
+    """One ingested object; ``locator`` (absolute path, S3 URI, content of standard input) is its identity."""
 
     locator: str
     object_key: str
@@ -68,7 +68,7 @@ class ObjectEntry:
 
 @dataclass(frozen=True)
 class FileEntry:
-    """One Parquet file: path relative to the lake, load balancer (NULL: several), µs of its first and last row."""
+    """One Parquet file: path below the lake, load balancer (None: several), µs of its first and last row."""
 
     kind: str
     path: str
@@ -81,6 +81,7 @@ class Ledger:
     """SQLite in WAL mode: readers never wait for the writer. Safe to share between threads."""
 
     def __init__(self, path: Path) -> None:
+        """Open or create the ledger; a StoreError says why it cannot be."""
         self._path = path
         self._lock = threading.Lock()
         self._connection = self._connect(path)
@@ -170,8 +171,8 @@ class Ledger:
     def _add_object(self, entry: ObjectEntry) -> None:
         self._connection.execute("delete from objects where locator = ?", (entry.locator,))
         self._connection.execute(
-            "insert into objects (locator, object_key, base_name, etag, content_hash, size, lines, rows, rejected,"
-            " problem, parser_version, ingested_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "insert into objects (locator, object_key, base_name, etag, content_hash, size, lines, rows,"
+            " rejected, problem, parser_version, ingested_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(
                     entry.locator,

@@ -5,6 +5,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -41,14 +42,12 @@ def _candidate(path: Path, object_key: str, *, by_name: bool) -> Candidate:
 
 def _fetch(path: str) -> Payload:
     try:
-        stream = Path(path).open("rb")
-        try:
+        with ExitStack() as opened:
+            stream = opened.enter_context(Path(path).open("rb"))
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
             size = stream.tell()
             stream.seek(0)
-        except BaseException:
-            stream.close()
-            raise
+            opened.pop_all()  # the reader closes it
     except OSError as problem:
         raise UnreadableError(f"cannot be read: {problem.strerror}") from problem
     return Payload(stream, digest, size)
@@ -60,6 +59,7 @@ class FolderSource:
     is_remote = False
 
     def __init__(self, root: Path) -> None:
+        """Take a folder that exists."""
         self._root = root
 
     def candidates(self, window: Window) -> Iterator[Candidate]:  # noqa: ARG002 - a walk is cheap
@@ -93,6 +93,7 @@ class FileSource:
     is_remote = False
 
     def __init__(self, path: Path) -> None:
+        """Take a file that exists."""
         self._path = path
 
     def candidates(self, window: Window) -> Iterator[Candidate]:  # noqa: ARG002 - the file was asked for
@@ -113,6 +114,7 @@ class StandardInput:
     is_remote = False
 
     def __init__(self, stream: BinaryIO | None = None) -> None:
+        """Take standard input, or a stream in its place."""
         self._stream = stream or sys.stdin.buffer
         self._payload: Payload | None = None
 

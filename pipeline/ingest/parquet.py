@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import StoreError
+from pipeline.ingest.arrow import Argument
 from pipeline.model import REQUESTS
 
 UNFINISHED = ".tmp"
@@ -21,11 +22,15 @@ _ENCODING = {
     "line_number": "DELTA_BINARY_PACKED",
     "trace_id": "DELTA_BYTE_ARRAY",
 }
+_WITH_STATISTICS = ["time", "request_creation_time", "elb", "elb_status_code", "target_ip"]
+"""Columns that queries narrow down by; smallest and largest URLs would cost a fifth of the writing."""
+
 _FEW_VALUES = [
     *("client_port", "target_port", "elb_status_code", "target_status_code"),
     *("request_processing_time", "target_processing_time", "response_processing_time"),
     *("request_line", "redirect_url", "transformed_uri", "extra_fields.list.element"),
 ]
+_WITH_DICTIONARY: Argument = [*_DICTIONARY, *_FEW_VALUES]
 
 
 def write_requests(root: Path, folder: str, table: pa.Table) -> str:
@@ -40,8 +45,9 @@ def write_requests(root: Path, folder: str, table: pa.Table) -> str:
             temporary,
             compression="zstd",
             compression_level=1,
-            use_dictionary=[*_DICTIONARY, *_FEW_VALUES],
+            use_dictionary=_WITH_DICTIONARY,
             column_encoding=_ENCODING,
+            write_statistics=_WITH_STATISTICS,
         )
     return relative
 

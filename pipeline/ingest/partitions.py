@@ -8,6 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.ingest.arrow import Encoded
+
 _HOUR_US = 3_600_000_000
 _MOST = 48
 _UNSAFE = re.compile(r"[^A-Za-z0-9-]")
@@ -34,8 +36,7 @@ def split(table: pa.Table) -> Iterator[tuple[Partition, pa.Table]]:
     Rows of an object lie in one or two hours. Where a file mixes very many, hours are put together, then
     load balancers, so that a hostile file cannot make a file per row.
     """
-    elb = table.column("elb").combine_chunks()
-    elb = elb.chunk(0) if isinstance(elb, pa.ChunkedArray) else elb
+    elb: Encoded = table.column("elb").chunk(0)
     times = table.column("time").cast(pa.int64()).to_numpy()
     first, last = int(times.min()) // _HOUR_US, int(times.max()) // _HOUR_US
     names = pc.unique(elb.indices).to_pylist()

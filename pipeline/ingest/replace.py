@@ -51,7 +51,8 @@ def _files(ledger: Ledger, locators: Sequence[str]) -> list[tuple[int, FileEntry
     for locator in locators:
         for file_id, kind, path, elb, first, last in ledger.ask(
             "select files.id, kind, path, elb, first_time, last_time from files"
-            " join file_objects on file_id = files.id join objects on object_id = objects.id where locator = ?",
+            " join file_objects on file_id = files.id"
+            " join objects on object_id = objects.id where locator = ?",
             (locator,),
         ):
             if isinstance(file_id, int):

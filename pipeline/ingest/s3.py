@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, ConnectionError as UnreachableError, HTTPClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+)
+from botocore.exceptions import (
+    ConnectionError as UnreachableError,
+)
 
 from pipeline.errors import SourceError
 from pipeline.ingest import keys
@@ -53,6 +60,7 @@ class S3Source:
     is_remote = True
 
     def __init__(self, uri: str) -> None:
+        """Take ``s3://bucket/prefix``; nothing is asked of AWS yet."""
         self._bucket, _, self._prefix = uri.removeprefix("s3://").partition("/")
         if not self._bucket:
             raise SourceError(f"{uri}: names no bucket; give s3://bucket/prefix")

@@ -18,7 +18,7 @@ class Candidate:
     size: int
     """Compressed bytes."""
     by_name: bool
-    """Judged by its name; a file that was named on the command line, or of a foreign name, is judged by its lines."""
+    """Is it judged by its name? A file named by the user, or with a foreign name, is judged by its lines."""
 
 
 @dataclass(frozen=True)

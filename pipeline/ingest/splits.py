@@ -10,9 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pipeline.ingest.arrow import Argument, Column, Encoded, TextColumn
+
 _BLANK, _COLON, _ZERO, _BRACKET = 32, 58, 48, 91
 _PORT_DIGITS, _PORT_LIMIT = 5, 1 << 16
-_WORD = 8
+_WORD, _TEN = 8, 10
 
 Flags = npt.NDArray[np.bool_]
 Places = npt.NDArray[np.int64]
@@ -27,7 +29,7 @@ class Text:
     end: Places
 
     @classmethod
-    def of(cls, column: pa.StringArray) -> "Text":
+    def of(cls, column: TextColumn) -> "Text":
         """View of a column that is one piece; a NULL is empty."""
         _, offsets, data = column.buffers()
         ends = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1].astype(
@@ -37,15 +39,16 @@ class Text:
         first = int(ends[0])
         return cls(octets[first : int(ends[-1])], ends[:-1] - first, ends[1:] - first)
 
-    def without(self, drop: Flags, lengths: Places) -> pa.StringArray:
+    def without(self, drop: Flags, lengths: Places) -> TextColumn:
         """The column that remains when the flagged bytes are taken out."""
         offsets = np.zeros(len(lengths) + 1, np.int32)
         np.cumsum(lengths, out=offsets[1:])
-        kept = self.data[~drop]
-        return pa.StringArray.from_buffers(len(lengths), pa.py_buffer(offsets), pa.py_buffer(kept))
+        ends: Argument = offsets
+        kept: Argument = self.data[~drop]
+        return pa.StringArray.from_buffers(len(lengths), pa.py_buffer(ends), pa.py_buffer(kept))
 
 
-def addresses(column: pa.StringArray) -> tuple[pa.StringArray, pa.Int32Array, Flags]:
+def addresses(column: TextColumn) -> tuple[TextColumn, Column, Flags]:
     """Split ``ip:port`` at the last colon.
 
     Returns:
@@ -66,7 +69,7 @@ def addresses(column: pa.StringArray) -> tuple[pa.StringArray, pa.Int32Array, Fl
         drop[place[inside]] = True
         if step:
             digit = values.data[np.where(inside, place, 0)].astype(np.int64) - _ZERO
-            good &= ~inside | ((digit >= 0) & (digit <= 9))
+            good &= ~inside | ((digit >= 0) & (digit < _TEN))
             port = np.where(inside, port * 10 + digit, port)
     if len(values.data):
         good &= values.data[np.minimum(values.start, len(values.data) - 1)] != _BRACKET
@@ -78,13 +81,13 @@ def addresses(column: pa.StringArray) -> tuple[pa.StringArray, pa.Int32Array, Fl
 class Requests:
     """Parts of the request lines, and which of them have the usual shape."""
 
-    verb: pa.DictionaryArray
-    url: pa.StringArray
-    proto: pa.DictionaryArray
+    verb: Encoded
+    url: TextColumn
+    proto: Encoded
     usual: Flags
 
 
-def requests(column: pa.StringArray) -> Requests | None:
+def requests(column: TextColumn) -> Requests | None:
     """Split request lines at their first and last blank.
 
     Usual is: verb and protocol of one to eight bytes, and a URL between them. What stands in the
@@ -102,9 +105,10 @@ def requests(column: pa.StringArray) -> Requests | None:
     usual &= values.end - values.start >= _WORD
     verb, proto = np.where(usual, verb, 0), np.where(usual, proto, 0)
     drop = np.zeros(len(data), np.bool_)
-    for step in range(_WORD + 1):
-        drop[(values.start + step)[usual & (step <= verb)]] = True
-        drop[(values.end - 1 - step)[usual & (step <= proto)]] = True
+    for size in range(1, _WORD + 1):
+        steps = np.arange(size + 1)
+        drop[values.start[verb == size][:, None] + steps] = True
+        drop[values.end[proto == size][:, None] - 1 - steps] = True
     taken = np.where(usual, verb + proto + 2, 0)
     words = np.lib.stride_tricks.sliding_window_view(data, _WORD)
     heads = words[np.where(usual, values.start, 0)].view(np.uint64).ravel()
@@ -122,9 +126,9 @@ def _low_bytes(count: Places) -> npt.NDArray[np.uint64]:
     return masks[count]
 
 
-def _short_words(packed: npt.NDArray[np.uint64]) -> pa.DictionaryArray:
+def _short_words(packed: npt.NDArray[np.uint64]) -> Encoded:
     """Words of up to eight bytes, packed little-endian into numbers, as a column of few values."""
-    encoded = pa.array(packed).dictionary_encode()
+    encoded: Encoded = pa.array(packed).dictionary_encode()
     words = [value.to_bytes(_WORD, "little").rstrip(b"\0") for value in encoded.dictionary.to_pylist()]
     return pa.DictionaryArray.from_arrays(
         encoded.indices, pa.array([word.decode("utf-8", errors="replace") for word in words], pa.string())

@@ -17,7 +17,7 @@ class PullSummary:
 
     listed: int = 0
     left_out: dict[str, int] = field(default_factory=dict)
-    """Objects by kind: test_file, connection_log, health_check_log, nlb, classic, other, other_load_balancer."""
+    """Objects by kind: those of :func:`pipeline.ingest.keys.kind`, and other_load_balancer."""
     already_known: int = 0
     outside_window: int = 0
     ingested: int = 0

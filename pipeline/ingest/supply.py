@@ -18,6 +18,7 @@ class Supply:
     """A queue of objects that several threads may empty; use it as a context manager."""
 
     def __init__(self, source: Source, candidates: Iterable[Candidate]) -> None:
+        """Fetch nothing yet."""
         self._source = source
         self._candidates: Iterator[Candidate] = iter(candidates)
         self._lock = threading.Lock()

@@ -12,6 +12,7 @@ class LineError(ValueError):
     """A line is no entry: which field says so, and why."""
 
     def __init__(self, field: str | None, reason: str) -> None:
+        """Name the field (None: the line as a whole) and the reason."""
         super().__init__(reason)
         self.field = field
         self.reason = reason

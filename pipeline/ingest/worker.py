@@ -23,6 +23,7 @@ class Tally:
     """The summary that workers share, and the contents that one of them has taken on."""
 
     def __init__(self, summary: PullSummary, total: int, progress: Progress | None) -> None:
+        """Count into ``summary``; ``total`` objects are expected."""
         self.summary = summary
         self._total = total
         self._progress = progress
@@ -73,6 +74,7 @@ class Worker:
     """Runs in a thread of its own; ``stop`` ends it between two objects."""
 
     def __init__(self, lake: Lake, supply: Supply, tally: Tally, stop: threading.Event) -> None:
+        """Share ``supply``, ``tally`` and ``stop`` with the other workers."""
         self._lake = lake
         self._supply = supply
         self._tally = tally

@@ -38,6 +38,8 @@ class Problem:
 
     ref: str
     what: str
+    is_loss: bool = True
+    """Evidence was lost; False: the content is merely of no use here."""
 
 
 @dataclass
@@ -124,9 +126,9 @@ class Findings:
             }
         )
 
-    def problem(self, ref: str, what: str) -> None:
+    def problem(self, ref: str, what: str, *, is_loss: bool = True) -> None:
         """Report something that could not be used."""
-        self.problems.append(Problem(ref, what))
+        self.problems.append(Problem(ref, what, is_loss))
 
     def events_frame(self) -> pl.DataFrame:
         """Rows of `events`: one per event id (the same record in two files is one event), by time."""

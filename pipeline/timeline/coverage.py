@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
@@ -14,6 +14,7 @@ QUIET = timedelta(days=1)
 """A trail writes no file while nothing is called; a gap of a day or more counts as files that are missing."""
 
 _STREAMS = {"cloudtrail": QUIET, "eventbridge": timedelta.resolution}
+_CLUSTER = ("pods", "nodes", "services")
 _POSITION = re.compile(r"#\d+$")
 
 
@@ -34,6 +35,23 @@ def join_streams(findings: Findings) -> None:
         for span in _joined(_per_file(found), _STREAMS[source])
     ]
     findings.coverage = [*others, *joined]
+
+
+def watch_until_written(findings: Findings, written: dict[str, datetime]) -> None:
+    """Let watches and snapshots of the cluster reach until their file was last written.
+
+    Nothing in a quiet dump tells when it was taken: what a cluster holds now says that nothing was
+    replaced since its youngest object. A copy may be younger than the dump, so quiet is believed rather
+    too long than too short; no event ever comes from a file's time.
+
+    Args:
+        findings: its coverage rows are changed.
+        written: time of the last write by file, UTC.
+    """
+    for row in findings.coverage:
+        if row["source"] in _CLUSTER:
+            taken = written.get(_POSITION.sub("", row["source_ref"]), row["covered_to"])
+            row["covered_to"] = max(row["covered_to"], taken)
 
 
 def _per_file(rows: Iterable[Row]) -> list[Row]:

@@ -1,13 +1,14 @@
 """Reads a folder of dumps into the tables `events`, `coverage` and `settings`."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
 
 from pipeline.errors import SourceError
 from pipeline.timeline.base import Document, Findings, Problem
-from pipeline.timeline.coverage import join_streams
+from pipeline.timeline.coverage import join_streams, watch_until_written
 from pipeline.timeline.documents import read_documents
 from pipeline.timeline.node_groups import name_node_groups
 from pipeline.timeline.registry import SOURCES
@@ -49,16 +50,19 @@ def read_timeline(path: Path) -> Timeline:
     findings = Findings()
     documents, names = 0, set[str]()
     unknown: dict[str, str] = {}
+    written: dict[str, datetime] = {}
     for document in read_documents(path, findings):
         found = _parse(document, findings)
+        written[document.ref.partition("#")[0]] = document.read_at
         documents += bool(found)
         names |= found
         if not found:
             unknown.setdefault(document.ref.partition("#")[0], ", ".join(list(document.value)[:5]))
     for file, keys in unknown.items():
-        findings.problem(file, f"no known kind of dump (top keys: {keys[:200] or 'none'})")
+        findings.problem(file, f"no known kind of dump (top keys: {keys[:200] or 'none'})", is_loss=False)
     if not documents:
         findings.problem(str(path), "holds no known kind of dump")
+    watch_until_written(findings, written)
     return _timeline(findings, documents, frozenset(names))
 
 

@@ -1,9 +1,9 @@
 """Kubernetes dumps: what kubectl prints, a watch streams, an exporter writes and the audit log holds.
 
-Coverage. A snapshot shows survivors only, so it covers one instant: the latest that its objects tell
-(never the file's own time). A watch covers from its first change to its last. Listed events cover at most
-the hour that a cluster keeps them; exported ones and the audit log cover from the first to the last
-of a file.
+Coverage. A snapshot shows survivors only, so here it covers one instant, the latest that its objects tell;
+a watch covers from its first change to its last. Both are quiet after that, until their file was written
+(`coverage.watch_until_written`). Listed events cover at most the hour that a cluster keeps them; exported
+ones and the audit log cover from the first to the last of a file.
 """
 
 import json
@@ -136,7 +136,7 @@ def _snapshot(document: Document, findings: Findings) -> None:
         kinds.add(kind)
         (events if kind == "Event" else instants).extend(found)
     for kind, count in sorted(unused.items()):
-        findings.problem(document.ref, f"{count} objects of kind {kind[:80]} are not used")
+        findings.problem(document.ref, f"{count} objects of kind {kind[:80]} are not used", is_loss=False)
     _cover_snapshot(document, findings, kinds, instants + events)
     if events:
         since = min(events) if single else max(min(events), max(events) - EVENTS_KEPT)

@@ -63,7 +63,8 @@ class Incident:
         """Whether something that the answer needs was missing or damaged."""
         damaged = self.pulled is not None and bool(self.pulled.problems)
         undecided = (self.attributions["cause"] == INSUFFICIENT).any()
-        return damaged or bool(self.problems) or bool(undecided)
+        lost = any(problem.is_loss for problem in self.problems)
+        return damaged or lost or bool(undecided)
 
 
 @contextmanager

@@ -89,6 +89,7 @@ select
     cast(null as double) as lag_s,
     exposure,
     0.0 as support,
+    1.0 as class_share,
     cast(null as double) as prior_rate,
     ln(0.5 * target_rate) as log_likelihood,
     sentence as evidence
@@ -104,6 +105,7 @@ select
     null as lag_s,
     cast(requests as double) as exposure,
     0.0 as support,
+    1.0 as class_share,
     2e-7 as prior_rate,
     null as log_likelihood,
     null as evidence

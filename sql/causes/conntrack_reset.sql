@@ -38,6 +38,7 @@ select
     cast(null as double) as lag_s,
     1.0 as exposure,
     0.0 as support,
+    1.0 as class_share,
     cast(null as double) as prior_rate,
     ln(target_rate) + ln(0.5)
     + least(ln(packets / mean_packets), 4.0) as log_likelihood,
@@ -60,6 +61,7 @@ select
     null as lag_s,
     cast(target_groups.requests as double) as exposure,
     0.0 as support,
+    1.0 as class_share,
     case
         when version.is_affected then 3e-6
         when version.is_known then 2e-8

@@ -71,6 +71,7 @@ select
     lag_s,
     1.0 as exposure,
     0.0 as support,
+    1.0 as class_share,
     cast(null as double) as prior_rate,
     ln(
         0.8 * spread(after_delay_s, -1.0, 2.0, uncertainty_s)
@@ -93,6 +94,7 @@ select
     null as lag_s,
     1.0 as exposure,
     0.0 as support,
+    1.0 as class_share,
     0.2 as prior_rate,
     null as log_likelihood,
     null as evidence

@@ -20,6 +20,7 @@ select
     cast(null as double) as lag_s,
     1.0 as exposure,
     0.0 as support,
+    1.0 as class_share,
     cast(null as double) as prior_rate,
     ln(gateway_errors.target_rate)
     + case gateway_errors.failure_class
@@ -57,6 +58,7 @@ select
     null as lag_s,
     cast(requests as double) as exposure,
     0.0 as support,
+    1.0 as class_share,
     1e-5 as prior_rate,
     null as log_likelihood,
     null as evidence

@@ -50,20 +50,20 @@ weighed as (
     select
         *,
         case
+            when kind = 'pod' and failure_class = 'not_connected' then 0.70
+            when kind = 'pod' then 0.30
+            when failure_class = 'not_connected' then 0.25
+            else 0.75
+        end as class_share,
+        case
             when kind = 'pod' then
-                case when failure_class = 'not_connected' then 0.7 else 0.3 end
-                * (
-                    0.7 * spread(age_s, -5.0, 30.0, uncertainty_s)
-                    + 0.3 * spread(age_s, 0.0, 120.0, uncertainty_s)
-                )
+                0.7 * spread(age_s, -5.0, 30.0, uncertainty_s)
+                + 0.3 * spread(age_s, 0.0, 120.0, uncertainty_s)
             else
-                case when failure_class = 'not_connected' then 0.25 else 0.75 end
-                * (
-                    0.35 * spread(age_s, -10.0, 30.0, uncertainty_s)
-                    + 0.30 * spread(age_s, 0.0, 90.0, uncertainty_s)
-                    + 0.20 * spread(age_s, 0.0, 180.0, uncertainty_s)
-                    + 0.15 * spread(age_s, 0.0, 300.0, uncertainty_s)
-                )
+                0.35 * spread(age_s, -10.0, 30.0, uncertainty_s)
+                + 0.30 * spread(age_s, 0.0, 90.0, uncertainty_s)
+                + 0.20 * spread(age_s, 0.0, 180.0, uncertainty_s)
+                + 0.15 * spread(age_s, 0.0, 300.0, uncertainty_s)
         end as density
     from young
 
@@ -77,6 +77,7 @@ select
     age_s as lag_s,
     1.0 as exposure,
     least(slow_connects, 5) * 0.5 as support,
+    class_share,
     cast(null as double) as prior_rate,
     ln(density) as log_likelihood,
     case
@@ -102,6 +103,7 @@ select
     null as lag_s,
     1.0 as exposure,
     0.0 as support,
+    1.0 as class_share,
     case when kind = 'pod' then 0.02 else 0.5 end as prior_rate,
     null as log_likelihood,
     null as evidence

@@ -115,29 +115,28 @@ weighed as (
 
     select
         *,
+        case
+            when failure_class = 'not_connected' then 0.15
+            when failure_class in ('connect_timeout', 'tls_timeout') then 0.25
+            else 0.20
+        end as class_share,
         entity * case
             when failure_class in ('closed_midway', 'closed_at_once') then
-                0.2 * (
-                    0.6 * spread(failed_after_s, -1.0, 3.0, uncertainty_s)
-                    + 0.3 * spread(failed_after_s, -2.0, 30.0, uncertainty_s)
-                    + 0.1 * spread(failed_after_s, -2.0, 120.0, uncertainty_s)
-                )
+                0.6 * spread(failed_after_s, -1.0, 3.0, uncertainty_s)
+                + 0.3 * spread(failed_after_s, -2.0, 30.0, uncertainty_s)
+                + 0.1 * spread(failed_after_s, -2.0, 120.0, uncertainty_s)
             when failure_class = 'not_connected' then
-                0.15 * (
-                    0.5 * spread(failed_after_s, -1.0, 10.0, uncertainty_s)
-                    + 0.5 * spread(failed_after_s, -2.0, unhealthy_after_s + 30.0, uncertainty_s)
-                )
+                0.5 * spread(failed_after_s, -1.0, 10.0, uncertainty_s)
+                + 0.5 * spread(failed_after_s, -2.0, unhealthy_after_s + 30.0, uncertainty_s)
             when failure_class = 'no_answer' then
-                0.2 * case when is_direct and answers_meanwhile > 0 then 0.1 else 1.0 end * (
+                case when is_direct and answers_meanwhile > 0 then 0.1 else 1.0 end * (
                     0.7 * spread(dispatched_after_s, -5.0, unhealthy_after_s + 10.0, uncertainty_s)
                     + 0.3 * spread(dispatched_after_s, -idle_timeout_s, unhealthy_after_s + 60.0, uncertainty_s)
                 )
             else
                 -- A SYN sent up to 7 s before is retransmitted into the void.
-                0.25 * (
-                    0.8 * spread(began_after_s, -8.0, unhealthy_after_s + 15.0, uncertainty_s)
-                    + 0.2 * spread(began_after_s, -8.0, 180.0, uncertainty_s)
-                )
+                0.8 * spread(began_after_s, -8.0, unhealthy_after_s + 15.0, uncertainty_s)
+                + 0.2 * spread(began_after_s, -8.0, 180.0, uncertainty_s)
         end as density
     from matched
 
@@ -151,6 +150,7 @@ select
     failed_after_s as lag_s,
     1.0 as exposure,
     0.0 as support,
+    class_share,
     cast(null as double) as prior_rate,
     ln(density) as log_likelihood,
     case when is_direct then 'its node ' else 'node ' end
@@ -180,6 +180,7 @@ select
     null as lag_s,
     1.0 as exposure,
     0.0 as support,
+    1.0 as class_share,
     case manner when 'abrupt' then 3.0 when 'unknown' then 1.0 else 0.05 end as prior_rate,
     null as log_likelihood,
     null as evidence

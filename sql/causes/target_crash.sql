@@ -3,7 +3,7 @@
 -- title = "A process or host behind the load balancer died"
 -- statuses = [502, 504]
 -- rate = "per_event"
--- needs = ["bursts", "events", "gateway_errors", "lifetimes", "service_ports"]
+-- needs = ["bursts", "events", "gateway_errors", "lifetimes", "pair_minutes", "service_ports"]
 -- sources = ["pods", "nodes"]
 -- remedy = "Unavoidable in the instant; make it rarer and smaller: raise the memory limit or fix the leak (OOMKilled), run more replicas spread over nodes, shorten health-check interval and threshold"
 -- ///
@@ -80,15 +80,11 @@ pod_crashes as (
         end
         * case
             when near_crashes.failure_class = 'not_connected' then
-                0.35 * (
-                    0.6 * spread(near_crashes.began_after_s, -1.0, 15.0, near_crashes.uncertainty_s)
-                    + 0.4 * spread(near_crashes.began_after_s, -1.0, 65.0, near_crashes.uncertainty_s)
-                )
+                0.6 * spread(near_crashes.began_after_s, -1.0, 15.0, near_crashes.uncertainty_s)
+                + 0.4 * spread(near_crashes.began_after_s, -1.0, 65.0, near_crashes.uncertainty_s)
             else
-                0.4 * (
-                    0.8 * spread(near_crashes.failed_after_s, -1.0, 1.0, near_crashes.uncertainty_s)
-                    + 0.2 * spread(near_crashes.failed_after_s, -2.0, 5.0, near_crashes.uncertainty_s)
-                )
+                0.8 * spread(near_crashes.failed_after_s, -1.0, 1.0, near_crashes.uncertainty_s)
+                + 0.2 * spread(near_crashes.failed_after_s, -2.0, 5.0, near_crashes.uncertainty_s)
         end as density
     from near_crashes
     left join services
@@ -137,27 +133,65 @@ pods_on_lost_nodes as (
 
 ),
 
+places as (
+
+    -- Addresses that fell silent with the host, and when each answered for the last time.
+    select
+        losses.lifetime_id,
+        pair_minutes.target_ip,
+        max(pair_minutes.last_answered_at) as last_answered_at
+    from losses
+    left join pods_on_lost_nodes
+        on losses.lifetime_id = pods_on_lost_nodes.lifetime_id
+    inner join pair_minutes
+        on
+            (
+                losses.private_ip = pair_minutes.target_ip
+                or pods_on_lost_nodes.private_ip = pair_minutes.target_ip
+            )
+            and pair_minutes.last_answered_at between seconds_after(losses.left_at, -300.0 - losses.uncertainty_s)
+            and seconds_after(losses.left_at, losses.uncertainty_s)
+    group by losses.lifetime_id, pair_minutes.target_ip
+
+),
+
+silences as (
+
+    select
+        losses.*,
+        -- The replacement is decided minutes after the loss: the log knows better when it went silent.
+        coalesce(min(places.last_answered_at), seconds_after(losses.left_at, -60.0)) as lost_at,
+        min(places.last_answered_at) is null as is_guessed
+    from losses
+    left join places
+        on losses.lifetime_id = places.lifetime_id
+    group by all
+
+),
+
 near_losses as (
 
     select
         gateway_errors.*,
-        losses.lifetime_id as loss_id,
-        losses.left_event_id,
-        losses.node_group,
-        coalesce(losses.node_name, losses.private_ip) as lost_node,
-        losses.uncertainty_s,
-        gateway_errors.target_ip = losses.private_ip
-        or pods_on_lost_nodes.private_ip is not null as is_the_node,
-        seconds_between(losses.left_at, gateway_errors.failed_at) as failed_after_s,
-        seconds_between(losses.left_at, gateway_errors.dispatched_at) as dispatched_after_s
+        silences.lifetime_id as loss_id,
+        silences.left_event_id,
+        silences.node_group,
+        silences.left_at,
+        coalesce(silences.node_name, silences.private_ip) as lost_node,
+        case when silences.is_guessed then 60.0 + silences.uncertainty_s else 1.0 end as blur_s,
+        gateway_errors.target_ip = silences.private_ip
+        or pods_on_lost_nodes.private_ip is not null as is_direct,
+        seconds_between(silences.lost_at, gateway_errors.failed_at) as failed_after_s,
+        seconds_between(silences.lost_at, gateway_errors.dispatched_at) as dispatched_after_s,
+        seconds_between(silences.lost_at, silences.left_at) as silent_s
     from gateway_errors
-    inner join losses
+    inner join silences
         on
-            gateway_errors.failed_at >= seconds_after(losses.left_at, -300.0 - losses.uncertainty_s)
-            and gateway_errors.began_at <= seconds_after(losses.left_at, 70.0 + losses.uncertainty_s)
+            gateway_errors.failed_at >= seconds_after(silences.lost_at, -70.0 - silences.uncertainty_s)
+            and gateway_errors.began_at <= seconds_after(silences.left_at, 70.0 + silences.uncertainty_s)
     left join pods_on_lost_nodes
         on
-            losses.lifetime_id = pods_on_lost_nodes.lifetime_id
+            silences.lifetime_id = pods_on_lost_nodes.lifetime_id
             and gateway_errors.target_ip = pods_on_lost_nodes.private_ip
     where
         gateway_errors.failure_class in (
@@ -168,18 +202,17 @@ near_losses as (
 
 node_losses as (
 
-    -- The replacement is decided minutes after the loss: look back.
     select
         *,
         case
-            when is_the_node then 0.6
+            when is_direct then 0.6
             when target_type = 'ip' then 0.0
             else 0.4 * target_share
         end
-        * case when failure_class = 'no_answer' and is_the_node and answers_meanwhile > 0 then 0.1 else 1.0 end
-        * 0.25 * (
-            0.6 * spread(dispatched_after_s, -120.0, 10.0, uncertainty_s)
-            + 0.4 * spread(dispatched_after_s, -300.0, 60.0, uncertainty_s)
+        * case when failure_class = 'no_answer' and is_direct and answers_meanwhile > 0 then 0.1 else 1.0 end
+        * (
+            0.7 * spread(dispatched_after_s, -8.0, unhealthy_after_s + 15.0, blur_s)
+            + 0.3 * spread(dispatched_after_s, -8.0, silent_s + 30.0, blur_s)
         ) as density
     from near_losses
 
@@ -201,6 +234,7 @@ select
     failed_after_s as lag_s,
     1.0 as exposure,
     0.0 as support,
+    0.35 as class_share,
     cast(null as double) as prior_rate,
     ln(density) as log_likelihood,
     'pod ' || coalesce(pod_name, '?') || ' died (' || coalesce(reason, 'crash') || ') '
@@ -221,10 +255,11 @@ select
     failed_after_s as lag_s,
     1.0 as exposure,
     0.0 as support,
+    0.20 as class_share,
     cast(null as double) as prior_rate,
     ln(density) as log_likelihood,
-    'node ' || coalesce(lost_node, '?') || ' was found dead and replaced '
-    || printf('%.0f s from the failure', -failed_after_s) as evidence
+    'node ' || coalesce(lost_node, '?') || printf(' fell silent %.0f s before the failure', failed_after_s)
+    || ' and was found dead and replaced' as evidence
 from node_losses
 where density > 0.0
 
@@ -238,6 +273,7 @@ select
     cast(null as double) as lag_s,
     1.0 as exposure,
     0.0 as support,
+    1.0 as class_share,
     cast(null as double) as prior_rate,
     ln(1e-4 * (errors - 1) / (span_s + 0.5)) as log_likelihood,
     printf('cut together with %d others within %.1f s; no record names the process', errors - 1, span_s) as evidence
@@ -253,6 +289,7 @@ select
     null as lag_s,
     1.0 as exposure,
     0.0 as support,
+    1.0 as class_share,
     3.0 as prior_rate,
     null as log_likelihood,
     null as evidence
@@ -268,6 +305,7 @@ select
     null as lag_s,
     1.0 as exposure,
     0.0 as support,
+    1.0 as class_share,
     3.0 as prior_rate,
     null as log_likelihood,
     null as evidence

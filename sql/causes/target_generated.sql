@@ -18,6 +18,7 @@ select
     cast(null as double) as lag_s,
     1.0 as exposure,
     0.0 as support,
+    1.0 as class_share,
     cast(null as double) as prior_rate,
     0.0 as log_likelihood,
     'the target answered ' || cast(elb_status_code as varchar) || ' itself after '

@@ -32,6 +32,7 @@ select
     cast(null as double) as lag_s,
     1.0 as exposure,
     0.0 as support,
+    1.0 as class_share,
     cast(null as double) as prior_rate,
     ln(target_rate) + ln(fit) as log_likelihood,
     printf('no answer for %.1f s (idle timeout %.0f s)', duration_s, idle_timeout_s)
@@ -57,6 +58,7 @@ select
     null as lag_s,
     cast(requests as double) as exposure,
     0.0 as support,
+    1.0 as class_share,
     1e-6 as prior_rate,
     null as log_likelihood,
     null as evidence

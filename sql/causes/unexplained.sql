@@ -18,6 +18,7 @@ select
     cast(null as double) as lag_s,
     1.0 as exposure,
     0.0 as support,
+    1.0 as class_share,
     cast(null as double) as prior_rate,
     ln(coalesce(target_rate, 1.0))
     + case failure_class
@@ -49,6 +50,7 @@ select
     null as lag_s,
     cast(requests as double) as exposure,
     0.0 as support,
+    1.0 as class_share,
     3e-6 as prior_rate,
     null as log_likelihood,
     null as evidence

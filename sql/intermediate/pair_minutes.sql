@@ -28,6 +28,7 @@ select
     ) as fastest_answer_s,
     sum(received_bytes) as received_bytes,
     sum(sent_bytes) as sent_bytes,
+    max(time) filter (where target_status_code is not null) as last_answered_at,
     min(time) as first_seen_at,
     max(time) as last_seen_at
 from requests

@@ -1,4 +1,4 @@
-"""Ingest against DuckDB's CSV reader and against inflating alone, on generated objects. Prints, asserts nothing.
+"""Ingest against DuckDB's CSV reader and inflating alone, on generated objects. Prints, asserts nothing.
 
     python tests/benchmarks/ingest.py --lines 2000000 --files 100 --repeat 3
 
@@ -47,8 +47,8 @@ columns = {name: kinds.get(name, "VARCHAR") for name in FIELDS[:33]}
 connection = duckdb.connect(config={"threads": 2, "preserve_insertion_order": %s})
 connection.execute("set enable_progress_bar = false")
 connection.execute(
-    f"create view logs as select * from read_csv('{sys.argv[1]}/**/*.log.gz', delim=' ', quote='\\"', escape='\\"',"
-    f" header=false, nullstr='-', columns={columns}, auto_detect=false)"
+    f"create view logs as select * from read_csv('{sys.argv[1]}/**/*.log.gz', delim=' ', quote='\\"',"
+    f" escape='\\"', header=false, nullstr='-', columns={columns}, auto_detect=false)"
 )
 connection.execute(f"copy logs to '{sys.argv[2]}.parquet' (format parquet, compression zstd)")
 assert connection.execute(f"select count(*) from '{sys.argv[2]}.parquet'").fetchone() == (int(sys.argv[3]),)
@@ -127,7 +127,8 @@ def report(runs: dict[str, list[Run]], lines: int, raw: int, packed: int) -> Non
     }
     print(f"{lines:,} lines, {raw / lines:.0f} raw and {packed / lines:.0f} compressed bytes a line")
     print(
-        f"{'':18}{'wall s':>8}{'cpu s':>8}{'MB':>7}{'k lines/s':>11}{'bytes/line':>12}{'pull/this: wall':>17}{'cpu':>7}"
+        f"{'':18}{'wall s':>8}{'cpu s':>8}{'MB':>7}{'k lines/s':>11}{'bytes/line':>12}"
+        f"{'pull/this: wall':>17}{'cpu':>7}"
     )
     ours = middle["pull"]
     for name, run in middle.items():

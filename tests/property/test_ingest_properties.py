@@ -158,7 +158,7 @@ def test_rendering_a_parsed_line_gives_the_line_back(line: Line) -> None:
 
 
 def _values(row: dict[str, Any], fields: int) -> list[str]:
-    def text(value: Any) -> str:
+    def text(value: object) -> str:
         if value is None:
             return "-"
         return f"{value:%Y-%m-%dT%H:%M:%S.%fZ}" if isinstance(value, datetime) else str(value)

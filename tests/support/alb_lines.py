@@ -13,9 +13,10 @@ GROUP = "arn:aws:elasticloadbalancing:eu-west-1:111122223333:targetgroup/web-300
 CERTIFICATE = "arn:aws:acm:eu-west-1:111122223333:certificate/12345678-1234-1234-1234-123456789012"
 START = datetime(2026, 3, 2, 11, 0, tzinfo=UTC)
 
+_BROWSER = "AppleWebKit/537.36 (KHTML, like Gecko)"
 _AGENTS = (
-    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36",
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_2 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148",
+    f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {_BROWSER} Chrome/120.0.0.0 Safari/537.36",
+    f"Mozilla/5.0 (iPhone; CPU iPhone OS 17_2 like Mac OS X) {_BROWSER} Mobile/15E148",
     "curl/8.5.0",
     "okhttp/4.12.0",
     "-",
@@ -157,11 +158,12 @@ def _entry(
         f"?id={rng.getrandbits(36):x}&session={rng.getrandbits(80):020x}&lang=en-GB&page={rng.randrange(20)}"
     )
     epoch = int(at.timestamp())
+    verb, version = rng.choice(("GET", "GET", "POST")), rng.choice(("2.0", "1.1"))
     text = (
         f"https {instant(at)} {ELB} {one.client} {target} 0.00{rng.randrange(3)} "
         f"{took / 1000:.3f} {'-1' if failed else '0.000'} {status} {target_status} "
         f"{rng.randrange(300, 900)} {rng.randrange(200, 20000)} "
-        f'"{rng.choice(("GET", "GET", "POST"))} https://shop.example.com:443{path}{query} HTTP/{rng.choice(("2.0", "1.1"))}" '
+        f'"{verb} https://shop.example.com:443{path}{query} HTTP/{version}" '
         f'"{one.agent}" TLS_AES_128_GCM_SHA256 TLSv1.3 {GROUP} '
         f'"Root=1-{epoch:08x}-{rng.getrandbits(96):024x}"'
     )

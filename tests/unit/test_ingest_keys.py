@@ -7,7 +7,10 @@ import pytest
 from pipeline.ingest import keys
 from pipeline.model import Window
 
-NAME = "122796619775_elasticloadbalancing_us-east-1_app.azul-gitlab-alb.c051f98624e68d7e_20230207T0135Z_172.71.1.176_jm0mfogh.log.gz"
+NAME = (
+    "122796619775_elasticloadbalancing_us-east-1_app.azul-gitlab-alb.c051f98624e68d7e"
+    "_20230207T0135Z_172.71.1.176_jm0mfogh.log.gz"
+)
 END = datetime(2023, 2, 7, 1, 35, tzinfo=UTC)
 
 

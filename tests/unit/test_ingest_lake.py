@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import duckdb
 import pyarrow as pa
@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.errors import SourceError, StoreError
-from pipeline.ingest import batch, parquet
+from pipeline.ingest import batch
 from pipeline.ingest.lake import Lake
 from pipeline.ingest.pull import ObjectProblem, PullSummary, pull
 from pipeline.model import OBJECTS, REQUESTS, Window
@@ -38,11 +38,11 @@ def logs(tmp_path: Path) -> Path:
     return folder
 
 
-def put(folder: Path, seed: int = 1, lines: int = 20, end: datetime = END, **more: Any) -> Path:
+def put(folder: Path, seed: int = 1, lines: int = 20, end: datetime = END, errors: float = 0.0) -> Path:
     path = folder / object_key(seed, end)
     path.parent.mkdir(parents=True, exist_ok=True)
     text = "".join(
-        f"{line}\n" for line in object_lines(seed, lines, start=end - timedelta(minutes=5), **more)
+        f"{line}\n" for line in object_lines(seed, lines, start=end - timedelta(minutes=5), errors=errors)
     )
     path.write_bytes(gzip.compress(text.encode()))
     return path
@@ -193,7 +193,7 @@ def test_file_lists_are_pruned_by_time_and_load_balancer(lake: Lake, logs: Path)
     assert len(lake.request_files(EVER, "blog")) == 1
     assert len(lake.request_files(EVER, "app/shop/50dc6c495c0c9188")) == 2
     assert lake.span() == (START, START + timedelta(hours=2))
-    assert [Path(f).parent.name for f in lake.request_files(EVER)][0] == "hour=2026-03-02T11"
+    assert Path(lake.request_files(EVER)[0]).parent.name == "hour=2026-03-02T11"
 
 
 def test_gateway_errors_are_also_in_files_of_their_own(lake: Lake, logs: Path) -> None:
@@ -256,10 +256,11 @@ def test_a_file_that_cannot_be_read_is_a_problem_and_tried_again(
     put(logs)
     original = Path.open
 
-    def refuse(path: Path, *more: Any, **named: Any) -> Any:
+    def refuse(path: Path, mode: str = "r", **more: str) -> IO[Any]:
         if path.name.endswith(".log.gz"):
             raise PermissionError(13, "Permission denied")
-        return original(path, *more, **named)
+        opened: IO[Any] = original(path, mode, encoding=more.get("encoding"))
+        return opened
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "open", refuse)
@@ -332,7 +333,7 @@ def test_a_store_that_cannot_be_written_is_named(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(parquet.pq, "write_table", full)
+    monkeypatch.setattr(pq, "write_table", full)
     with pytest.raises(StoreError, match=r"No space left on device; is the store full or read-only\?"):
         pull(str(logs), lake, EVER)
     assert list((tmp_path / "store").rglob("*.tmp")) == []

@@ -49,7 +49,7 @@ def test_a_valid_sample_gives_the_values_that_its_source_states(sample: Row) -> 
         assert _in_terms_of_the_source(name, got) == _normal(name, value), name
 
 
-def _normal(name: str, value: str) -> Any:
+def _normal(name: str, value: str) -> object:
     if value == "-":
         return None
     if name in {"client_port", "elb_status_code", "target_status_code", "received_bytes", "sent_bytes"}:
@@ -63,7 +63,7 @@ def _normal(name: str, value: str) -> Any:
     return value.removesuffix(" (after unescaping)")
 
 
-def _in_terms_of_the_source(name: str, got: Row) -> Any:
+def _in_terms_of_the_source(name: str, got: Row) -> object:
     renamed = {
         "http_method": "request_verb",
         "url": "request_url",

@@ -140,7 +140,7 @@ def test_pieces_of_a_gzip_bomb_stay_small() -> None:
 
 
 def test_a_truncated_stream_hands_out_what_was_readable_before_it_raises() -> None:
-    got = []
+    got: list[bytes] = []
     with pytest.raises(DamagedError, match="truncated gzip"):
         got.extend(pieces(io.BytesIO(gzip.compress(TEXT)[:-1000])))
     assert TEXT.startswith(b"".join(got))

@@ -5,13 +5,16 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fixtures.world.addresses import reuse_addresses
 from fixtures.world.balancer import Outcome
 from fixtures.world.cluster import World
+from fixtures.world.pools import Connection, Pool
 from fixtures.world.run import generate, generate_demo, simulate, without
 from fixtures.world.scenarios import SCENARIOS
 from fixtures.world.truth import count_causes
@@ -267,6 +270,37 @@ def test_race_follows_the_servers_timer_and_never_the_balancers() -> None:
         last.setdefault(pair, []).append(outcome.ends_at)
     assert len(gaps) > 20
     assert max(gaps) < 0.2
+
+
+def test_the_balancer_takes_the_freshest_or_the_oldest_idle_connection() -> None:
+    world = SCENARIOS["noise_only"](1)
+    target = world.groups[0].targets[0]
+    process = world.services[0].pods[0].containers[0]
+    for lifo, expected in ((True, 20.0), (False, 10.0)):
+        pool = Pool(60.0, lifo=lifo)
+        for free_at in (10.0, 20.0):
+            connection = Connection(target, process, 0.002, 0, 0.0, free_at=free_at)
+            connection.idle(75.0, 0.0)
+            pool.add(connection)
+        taken = pool.take(25.0)
+        assert taken is not None
+        assert taken.free_at == expected
+        assert pool.take(90.0) is None  # both have idled for longer than the balancer allows
+        assert not pool.connections
+
+
+def test_no_two_living_pods_or_nodes_share_an_address() -> None:
+    world = SCENARIOS["draining_ip"](1)
+    reuse_addresses(world)
+    holders: dict[str, list[tuple[float, float]]] = {}
+    for pod in (p for s in world.services for p in s.pods):
+        holders.setdefault(pod.ip, []).append((pod.created_at, pod.removed_at))
+    for node in world.nodes:
+        holders.setdefault(node.ip, []).append((node.launched_at, node.gone_at))
+    assert any(len(spans) > 1 for spans in holders.values())
+    for spans in holders.values():
+        ordered = sorted(spans)
+        assert all(a[1] < b[0] for a, b in pairwise(ordered))
 
 
 def test_snapshots_forget_what_is_gone(mixed: Path) -> None:
