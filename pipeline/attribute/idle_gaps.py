@@ -37,8 +37,8 @@ _RARITY_FLOOR = -2.0
 _PRIOR_ODDS = 3.0
 """Immediate closes are races three times in four, before any pause is seen."""
 _LEAST_SHARE = 1e-6
-_TOGETHER_S = 2.0
-"""Closes this near to another of the group may have one cause in common: they teach nothing of pauses."""
+_TOGETHER_S = 15.0
+"""Closes this near to another on the same target may have one cause in common: they teach no pause."""
 _ENOUGH = 4
 _CLASSES = ("closed_at_once", "not_connected")
 """What a race looks like; pauses of late closes (`closed_midway`) are judged by what these teach."""
@@ -83,7 +83,14 @@ def fit(errors: pl.DataFrame, pair_rates: pl.DataFrame) -> tuple[pl.DataFrame, d
     closes = errors.filter(
         pl.col("failure_class").is_in([*_CLASSES, "closed_midway"]) & pl.col("target_group_arn").is_not_null()
     ).select(
-        "request_id", "failure_class", "failed_at", "target_group_arn", "gap_s", "pair_rate", "idle_timeout_s"
+        "request_id",
+        "failure_class",
+        "failed_at",
+        "target_group_arn",
+        "target_ip",
+        "gap_s",
+        "pair_rate",
+        "idle_timeout_s",
     )
     tables = [_EMPTY]
     estimates: dict[str, IdleTimeout] = {}
@@ -129,8 +136,11 @@ def _fit_group(rows: pl.DataFrame, pairs: pl.DataFrame) -> tuple[pl.DataFrame, I
 def _telling(paused: pl.DataFrame) -> pl.DataFrame:
     """Immediate closes that came alone: a burst has another cause, and its pauses would mislead."""
     closes = paused.filter(pl.col("failure_class").is_in(_CLASSES)).sort("failed_at", "request_id")
-    apart = pl.col("failed_at").diff().dt.total_seconds(fractional=True) > _TOGETHER_S
-    alone = closes.filter(apart.fill_null(value=True) & apart.shift(-1).fill_null(value=True))
+    since_last = pl.col("failed_at").diff().dt.total_seconds(fractional=True).over("target_ip")
+    until_next = since_last.shift(-1).over("target_ip")
+    alone = closes.filter(
+        (since_last.fill_null(np.inf) > _TOGETHER_S) & (until_next.fill_null(np.inf) > _TOGETHER_S)
+    )
     return (alone if alone.height >= min(_ENOUGH, closes.height) else closes).head(_MOST_ERRORS)
 
 

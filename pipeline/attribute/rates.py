@@ -10,6 +10,9 @@ it acts is unknown, and is estimated from the incident itself:
 * ``episodic``: a quiet rate, and rare minutes in which a fair share of the requests fails.
 * ``fixed`` (or a group that states no prior): the rate is part of the likelihood already.
 
+The prior mean of a shared rate counts as ``prior_weight`` observed errors; `unexplained` is held near its
+own, so that it takes what no cause can give, and nothing else.
+
 An error never raises the rate that judges it: sizes are computed from the *other* errors of the cluster.
 Likewise the classes of an event's other errors tell which classes it gives: one pod is silent when it
 goes (504), another refuses (502).
@@ -30,8 +33,6 @@ Indices = NDArray[np.int64]
 _STEPS = 10
 _ROUNDS = 30
 _SETTLED = 1e-4
-_PRIOR_WEIGHT = 0.5
-"""A prior mean counts as half an observed error."""
 _EVENT_SHAPE = 0.4
 """Sizes of events of one kind scatter widely: most none, a few many."""
 _CLASS_WEIGHT = 2.0
@@ -49,6 +50,7 @@ class _Groups:
     kind: list[str]
     exposure: Floats
     prior: Floats
+    prior_weight: Floats
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ def _groups(names: pl.Series, candidates: pl.DataFrame, kinds: dict[str, str]) -
     stated = (
         candidates.filter(pl.col("request_id").is_null())
         .group_by((pl.col("cause") + "\t" + pl.col("rate_group")).alias("group_key"))
-        .agg(pl.col("exposure").sum(), pl.col("prior_rate").max())
+        .agg(pl.col("exposure").sum(), pl.col("prior_rate", "prior_weight").max())
     )
     table = pl.DataFrame({"group_key": names}).join(stated, on="group_key", how="left", maintain_order="left")
     return _Groups(
@@ -121,6 +123,7 @@ def _groups(names: pl.Series, candidates: pl.DataFrame, kinds: dict[str, str]) -
         ],
         exposure=table["exposure"].fill_null(0.0).to_numpy().astype(np.float64),
         prior=table["prior_rate"].fill_null(1.0).to_numpy().astype(np.float64),
+        prior_weight=table["prior_weight"].fill_null(0.0).to_numpy().astype(np.float64),
     )
 
 
@@ -154,7 +157,8 @@ def _normalised(rows: _Rows, log_rates: Floats, weight: float) -> Floats:
 
 def _log_rates(rows: _Rows, groups: _Groups, probability: Floats) -> Floats:
     blamed = np.bincount(rows.group, probability, minlength=len(groups.kind))
-    mean = (blamed + _PRIOR_WEIGHT) / (groups.exposure + _PRIOR_WEIGHT / groups.prior)
+    weight = groups.prior_weight
+    mean = (blamed + weight) / np.maximum(groups.exposure + weight / groups.prior, 1e-300)
     size = np.bincount(rows.cluster, probability)[rows.cluster]
     others = np.maximum(size - probability, 0.0) + rows.support
     rate = mean[rows.group]

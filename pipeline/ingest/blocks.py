@@ -41,8 +41,8 @@ class Block:
         return pa.BufferReader(pa.py_buffer(self.data).slice(self.start, self.end - self.start))
 
     def is_plain(self) -> bool:
-        """Is it UTF-8, without NUL, line ends inside lines or overlong lines?"""
-        if b"\0" in self.data or self._has_lone_returns():
+        """Is it UTF-8, without a byte order mark or line ends inside lines?"""
+        if self._has_lone_returns():
             return False
         if self.data.isascii():
             return True

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 from pipeline.ingest import keys, local
+from pipeline.ingest.allocator import keep_freed_memory
 from pipeline.ingest.lake import Lake
 from pipeline.ingest.s3 import S3Source
 from pipeline.ingest.source import Candidate, Source
@@ -40,6 +41,7 @@ def pull(
         SourceError: the source does not exist, cannot be reached or refuses us.
         StoreError: the lake cannot be written, or another process is writing to it.
     """
+    keep_freed_memory()
     with lake.writing(), closing(_source(source)) as where:
         summary = PullSummary()
         chosen = _choose(where, lake, window, load_balancer, summary)

@@ -96,10 +96,9 @@ def requests(column: TextColumn) -> Requests | None:
     values = Text.of(column)
     data = values.data
     blanks = np.flatnonzero(data == _BLANK)
-    if len(data) < _WORD or not len(blanks):
+    if len(data) < _WORD or not len(blanks) or not data.all():  # a NUL cannot be told from padding
         return None
-    first = blanks[np.minimum(np.searchsorted(blanks, values.start), len(blanks) - 1)]
-    last = blanks[np.searchsorted(blanks, values.end) - 1]
+    first, last = _outer(blanks, values)
     verb, proto = first - values.start, values.end - last - 1
     usual = (verb > 0) & (verb <= _WORD) & (proto > 0) & (proto <= _WORD) & (last > first)
     usual &= values.end - values.start >= _WORD
@@ -119,6 +118,15 @@ def requests(column: TextColumn) -> Requests | None:
         _short_words((tails >> ((_WORD - proto) * 8 % 64).astype(np.uint64)) & _low_bytes(proto)),
         usual,
     )
+
+
+def _outer(blanks: Places, values: Text) -> tuple[Places, Places]:
+    """First and last blank of each value that has one; something else where it has none."""
+    first, last = blanks[0::2], blanks[1::2]
+    if len(last) == len(values.start) == len(first) and (first >= values.start).all() and (last < values.end).all():
+        return first, last  # two in each: nothing to search for
+    first = blanks[np.minimum(np.searchsorted(blanks, values.start), len(blanks) - 1)]
+    return first, blanks[np.searchsorted(blanks, values.end) - 1]
 
 
 def _low_bytes(count: Places) -> npt.NDArray[np.uint64]:

@@ -91,6 +91,7 @@ select
     0.0 as support,
     1.0 as class_share,
     cast(null as double) as prior_rate,
+    cast(null as double) as prior_weight,
     ln(0.5 * target_rate) as log_likelihood,
     sentence as evidence
 from both_scopes
@@ -107,6 +108,7 @@ select
     0.0 as support,
     1.0 as class_share,
     2e-7 as prior_rate,
+    0.5 as prior_weight,
     null as log_likelihood,
     null as evidence
 from target_groups

@@ -40,6 +40,7 @@ select
     0.0 as support,
     1.0 as class_share,
     cast(null as double) as prior_rate,
+    cast(null as double) as prior_weight,
     ln(target_rate) + ln(0.5)
     + least(ln(packets / mean_packets), 4.0) as log_likelihood,
     printf(
@@ -63,10 +64,11 @@ select
     0.0 as support,
     1.0 as class_share,
     case
-        when version.is_affected then 3e-6
+        when version.is_affected then 1e-5
         when version.is_known then 2e-8
         else 2e-7
     end as prior_rate,
+    0.5 as prior_weight,
     null as log_likelihood,
     null as evidence
 from target_groups

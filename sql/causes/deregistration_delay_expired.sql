@@ -73,6 +73,7 @@ select
     0.0 as support,
     1.0 as class_share,
     cast(null as double) as prior_rate,
+    cast(null as double) as prior_weight,
     ln(
         0.8 * spread(after_delay_s, -1.0, 2.0, uncertainty_s)
         + 0.2 * spread(after_delay_s, -4.0, 5.0, uncertainty_s)
@@ -96,6 +97,7 @@ select
     0.0 as support,
     1.0 as class_share,
     0.2 as prior_rate,
+    0.5 as prior_weight,
     null as log_likelihood,
     null as evidence
 from deregistered

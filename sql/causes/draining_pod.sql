@@ -148,6 +148,7 @@ select
     0.0 as support,
     class_share,
     cast(null as double) as prior_rate,
+    cast(null as double) as prior_weight,
     ln(density) as log_likelihood,
     'pod ' || pod_name
     || printf(' was asked to stop %.0f s before', since_drain_s)
@@ -170,6 +171,7 @@ select
     0.0 as support,
     1.0 as class_share,
     cast(null as double) as prior_rate,
+    cast(null as double) as prior_weight,
     ln(3e-4 * (errors - 1) / (span_s + 0.5)) as log_likelihood,
     printf('cut together with %d others within %.1f s; no pod records cover this time', errors - 1, span_s) as evidence
 from unrecorded
@@ -186,6 +188,7 @@ select
     0.0 as support,
     1.0 as class_share,
     0.3 as prior_rate,
+    0.5 as prior_weight,
     null as log_likelihood,
     null as evidence
 from ends

@@ -22,6 +22,7 @@ select
     0.0 as support,
     1.0 as class_share,
     cast(null as double) as prior_rate,
+    cast(null as double) as prior_weight,
     ln(gateway_errors.target_rate)
     + case gateway_errors.failure_class
         when 'closed_at_once' then ln(0.80)
@@ -60,6 +61,7 @@ select
     0.0 as support,
     1.0 as class_share,
     1e-5 as prior_rate,
+    0.5 as prior_weight,
     null as log_likelihood,
     null as evidence
 from target_groups

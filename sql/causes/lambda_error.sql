@@ -20,6 +20,7 @@ select
     0.0 as support,
     1.0 as class_share,
     cast(null as double) as prior_rate,
+    cast(null as double) as prior_weight,
     0.0 as log_likelihood,
     'Lambda target, error_reason ' || error_reason as evidence
 from gateway_errors

@@ -79,6 +79,7 @@ select
     least(slow_connects, 5) * 0.5 as support,
     class_share,
     cast(null as double) as prior_rate,
+    cast(null as double) as prior_weight,
     ln(density) as log_likelihood,
     case
         when age_s < 0.0 then printf('the target joined %.0f s after the request began', -age_s)
@@ -105,6 +106,7 @@ select
     0.0 as support,
     1.0 as class_share,
     case when kind = 'pod' then 0.02 else 0.5 end as prior_rate,
+    0.5 as prior_weight,
     null as log_likelihood,
     null as evidence
 from joins

@@ -152,6 +152,7 @@ select
     0.0 as support,
     class_share,
     cast(null as double) as prior_rate,
+    cast(null as double) as prior_weight,
     ln(density) as log_likelihood,
     case when is_direct then 'its node ' else 'node ' end
     || coalesce(exit_node, exit_ip, 'unknown')
@@ -182,6 +183,7 @@ select
     0.0 as support,
     1.0 as class_share,
     case manner when 'abrupt' then 3.0 when 'unknown' then 1.0 else 0.05 end as prior_rate,
+    0.5 as prior_weight,
     null as log_likelihood,
     null as evidence
 from exits

@@ -155,17 +155,26 @@ places as (
 
 ),
 
+last_words as (
+
+    select
+        lifetime_id,
+        min(last_answered_at) as last_answered_at
+    from places
+    group by lifetime_id
+
+),
+
 silences as (
 
     select
         losses.*,
         -- The replacement is decided minutes after the loss: the log knows better when it went silent.
-        coalesce(min(places.last_answered_at), seconds_after(losses.left_at, -60.0)) as lost_at,
-        min(places.last_answered_at) is null as is_guessed
+        coalesce(last_words.last_answered_at, seconds_after(losses.left_at, -60.0)) as lost_at,
+        last_words.last_answered_at is null as is_guessed
     from losses
-    left join places
-        on losses.lifetime_id = places.lifetime_id
-    group by all
+    left join last_words
+        on losses.lifetime_id = last_words.lifetime_id
 
 ),
 
@@ -236,6 +245,7 @@ select
     0.0 as support,
     0.35 as class_share,
     cast(null as double) as prior_rate,
+    cast(null as double) as prior_weight,
     ln(density) as log_likelihood,
     'pod ' || coalesce(pod_name, '?') || ' died (' || coalesce(reason, 'crash') || ') '
     || case
@@ -257,6 +267,7 @@ select
     0.0 as support,
     0.20 as class_share,
     cast(null as double) as prior_rate,
+    cast(null as double) as prior_weight,
     ln(density) as log_likelihood,
     'node ' || coalesce(lost_node, '?') || printf(' fell silent %.0f s before the failure', failed_after_s)
     || ' and was found dead and replaced' as evidence
@@ -275,6 +286,7 @@ select
     0.0 as support,
     1.0 as class_share,
     cast(null as double) as prior_rate,
+    cast(null as double) as prior_weight,
     ln(1e-4 * (errors - 1) / (span_s + 0.5)) as log_likelihood,
     printf('cut together with %d others within %.1f s; no record names the process', errors - 1, span_s) as evidence
 from unrecorded
@@ -291,6 +303,7 @@ select
     0.0 as support,
     1.0 as class_share,
     3.0 as prior_rate,
+    0.5 as prior_weight,
     null as log_likelihood,
     null as evidence
 from crashes
@@ -307,6 +320,7 @@ select
     0.0 as support,
     1.0 as class_share,
     3.0 as prior_rate,
+    0.5 as prior_weight,
     null as log_likelihood,
     null as evidence
 from losses

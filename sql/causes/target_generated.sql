@@ -20,6 +20,7 @@ select
     0.0 as support,
     1.0 as class_share,
     cast(null as double) as prior_rate,
+    cast(null as double) as prior_weight,
     0.0 as log_likelihood,
     'the target answered ' || cast(elb_status_code as varchar) || ' itself after '
     || printf('%.3f s', waited_s) as evidence

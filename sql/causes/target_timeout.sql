@@ -34,6 +34,7 @@ select
     0.0 as support,
     1.0 as class_share,
     cast(null as double) as prior_rate,
+    cast(null as double) as prior_weight,
     ln(target_rate) + ln(fit) as log_likelihood,
     printf('no answer for %.1f s (idle timeout %.0f s)', duration_s, idle_timeout_s)
     || case
@@ -60,6 +61,7 @@ select
     0.0 as support,
     1.0 as class_share,
     1e-6 as prior_rate,
+    0.5 as prior_weight,
     null as log_likelihood,
     null as evidence
 from target_groups

@@ -9,6 +9,8 @@
 -- ///
 --
 -- The competitor of every cause: a background of any class, at a rate of its own, that follows traffic.
+-- Something unknown could have shown in many forms that were not seen, so each form gets little: a known
+-- cause must fit three times worse before this one is preferred.
 
 select
     request_id,
@@ -20,13 +22,12 @@ select
     0.0 as support,
     1.0 as class_share,
     cast(null as double) as prior_rate,
+    cast(null as double) as prior_weight,
     ln(coalesce(target_rate, 1.0))
     + case failure_class
-        when 'closed_midway' then ln(0.35)
-        when 'closed_at_once' then ln(0.20)
-        when 'other' then ln(0.15)
-        when 'before_target' then ln(0.15)
-        else ln(0.10)
+        when 'closed_midway' then ln(0.10)
+        when 'closed_at_once' then ln(0.06)
+        else ln(0.03)
     end as log_likelihood,
     case failure_class
         when 'before_target' then 'failed before a target was chosen: ' || coalesce(error_reason, 'no reason logged')
@@ -52,6 +53,7 @@ select
     0.0 as support,
     1.0 as class_share,
     3e-6 as prior_rate,
+    0.5 as prior_weight,
     null as log_likelihood,
     null as evidence
 from target_groups

@@ -1,0 +1,19 @@
+"""Tells glibc to keep freed memory for the next object.
+
+An object is inflated and split in buffers of some megabytes. By default glibc gives such buffers back to
+the kernel as soon as they are freed, and every object pays anew for faulting its pages in: a twentieth of
+all processor time of an ingest.
+"""
+
+import ctypes
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+_KEPT_BYTES = 64 << 20
+
+
+def keep_freed_memory() -> None:
+    """Keep up to 64 MiB of freed memory; with another C library this does nothing."""
+    tune = getattr(ctypes.CDLL(None), "mallopt", None)
+    if tune is not None:
+        tune(_MMAP_THRESHOLD, _KEPT_BYTES)
+        tune(_TRIM_THRESHOLD, _KEPT_BYTES)
