@@ -4,6 +4,7 @@ import os
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field, ValidationError
 from pydantic_settings import (
@@ -35,10 +36,10 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="FORENSICS_", extra="forbid")
 
-    store: Path = Field(default_factory=_user_data, description="folder of the lake")
-    memory_limit: str = Field("1GB", description="limit of the SQL engine before it spills to disk")
-    threads: int = Field(2, ge=1, le=64, description="worker threads")
-    max_reject_share: float = Field(0.1, ge=0.0, le=1.0, description="rejected lines tolerated, share")
+    store: Annotated[Path, Field(description="folder of the lake")] = Field(default_factory=_user_data)
+    memory_limit: Annotated[str, Field(description="the SQL engine spills to disk beyond this")] = "1GB"
+    threads: Annotated[int, Field(ge=1, le=64, description="worker threads")] = 2
+    max_reject_share: Annotated[float, Field(ge=0.0, le=1.0, description="rejected lines tolerated")] = 0.1
 
     @classmethod
     def settings_customise_sources(

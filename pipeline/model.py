@@ -8,6 +8,7 @@ its ``-1`` in the three processing times is kept, because it says that a step ne
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 import pyarrow as pa
 
@@ -19,7 +20,7 @@ SYMBOL = pa.dictionary(pa.int32(), pa.string())
 """Text with few distinct values: stored once per file, compared as text."""
 
 
-def column(name: str, kind: pa.DataType, meaning: str, *, required: bool = False) -> pa.Field:
+def column(name: str, kind: pa.DataType, meaning: str, *, required: bool = False) -> "pa.Field[Any]":
     """One column with its meaning; ``required`` columns hold no NULL."""
     return pa.field(name, kind, nullable=not required, metadata={"meaning": meaning})
 
@@ -274,7 +275,8 @@ CANDIDATES = Table(
             column("lag_s", REAL, "s from the event to the failure"),
             column("exposure", REAL, "events, or requests, in the cluster", required=True),
             column("support", REAL, "evidence in lines that are no errors, as errors", required=True),
-            column("log_likelihood", REAL, "ln of the density per second, target and class", required=True),
+            column("class_share", REAL, "share of the error's class among those of the cause", required=True),
+            column("log_likelihood", REAL, "ln of the density per second and target", required=True),
             column("evidence", TEXT, "a sentence", required=True),
             column("log_rate", REAL, "ln of the rate that the incident taught", required=True),
             column("probability", REAL, "that this candidate is the one", required=True),

@@ -1,5 +1,6 @@
 """The command line: options in, one use case, exit code out."""
 
+import io
 import os
 import sys
 import traceback
@@ -80,9 +81,7 @@ def attribute(
     since: opt.Since = None,
     until: opt.Until = None,
     lb: opt.LoadBalancer = None,
-    output_format: Annotated[
-        opt.OutputFormat, typer.Option("--format", help="How to print.")
-    ] = opt.OutputFormat.TABLE,
+    output_format: Annotated[opt.OutputFormat, typer.Option("--format", help="How to print.")] = "table",
     output: opt.Output = None,
     store: opt.Store = None,
     max_reject_share: opt.MaxRejectShare = None,
@@ -256,14 +255,14 @@ def _progress(*, quiet: bool) -> PullProgress | None:
 
 def _print(incident: Incident, output_format: opt.OutputFormat, output: Path | None) -> None:
     summary = summarise(incident.engine)
-    if output_format is opt.OutputFormat.TABLE and output is None:
+    if output_format == "table" and output is None:
         terminal.render(summary, console())
         return
     with sink(output) as to:
-        if output_format is opt.OutputFormat.TABLE:
-            terminal.write(summary, to)
+        if output_format == "table":
+            terminal.render(summary, console(io.TextIOWrapper(to, encoding="utf-8", write_through=True)))
         else:
-            formats.write(incident.attributions, summary, output_format.value, to)
+            formats.write(incident.attributions, summary, output_format, to)
 
 
 def _write_page(incident: Incident, path: Path, title: str) -> None:

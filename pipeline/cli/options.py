@@ -1,22 +1,12 @@
 """Options that several commands share."""
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-
-class OutputFormat(StrEnum):
-    """How `attribute` prints its answer."""
-
-    TABLE = "table"
-    JSON = "json"
-    JSONL = "jsonl"
-    CSV = "csv"
-    PARQUET = "parquet"
-    MD = "md"
-
+OutputFormat = Literal["table", "json", "jsonl", "csv", "parquet", "md"]
+"""How `attribute` prints its answer."""
 
 Logs = Annotated[
     str | None,

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 from rich.console import Console
 
@@ -15,11 +15,13 @@ from pipeline.report.safety import visible
 from pipeline.timeline.base import Problem
 
 _MOST_REMARKS = 20
+_FILE_WIDTH = 100
 
 
-def console() -> Console:
-    """Standard output; colour only on a terminal that has it, NO_COLOR respected."""
-    return Console(highlight=False, markup=False, emoji=False, soft_wrap=False)
+def console(to: TextIO | None = None) -> Console:
+    """Standard output, or a file; colour only on a terminal that has it, NO_COLOR respected."""
+    width = None if to is None else _FILE_WIDTH
+    return Console(file=to, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
 
 
 def remark(text: str) -> None:

@@ -123,7 +123,11 @@ def requests(column: TextColumn) -> Requests | None:
 def _outer(blanks: Places, values: Text) -> tuple[Places, Places]:
     """First and last blank of each value that has one; something else where it has none."""
     first, last = blanks[0::2], blanks[1::2]
-    if len(last) == len(values.start) == len(first) and (first >= values.start).all() and (last < values.end).all():
+    if (
+        len(last) == len(values.start) == len(first)
+        and (first >= values.start).all()
+        and (last < values.end).all()
+    ):
         return first, last  # two in each: nothing to search for
     first = blanks[np.minimum(np.searchsorted(blanks, values.start), len(blanks) - 1)]
     return first, blanks[np.searchsorted(blanks, values.end) - 1]

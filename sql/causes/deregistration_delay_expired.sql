@@ -25,7 +25,7 @@ deregistered as (
         on
             events.instance_id = lifetimes.instance_id
             and lifetimes.kind = 'node'
-            and (lifetimes.joined_at is null or lifetimes.joined_at <= events.occurred_at)
+            and (lifetimes.joined_at is null or events.occurred_at >= lifetimes.joined_at)
             and (lifetimes.left_at is null or lifetimes.left_at >= seconds_after(events.occurred_at, -60.0))
     where events.kind = 'target_deregistered'
 

@@ -96,20 +96,24 @@ weighed as (
             else 0.05
         end as class_share,
         entity * case
-            when failure_class in ('closed_midway', 'closed_at_once') then
-                0.80 * spread(failed_after_s, -1.0, 2.0, uncertainty_s)
-                -- Idle connections that the server closes as soon as it is asked to stop.
-                + 0.15 * spread(since_drain_s, 0.0, 5.0, 1.0)
-                + 0.05 * spread(since_drain_s, 0.0, drain_s + 5.0, uncertainty_s)
-            when is_the_pod and failure_class = 'not_connected' then
-                0.5 * spread(began_after_s, -1.0, 20.0, uncertainty_s)
-                + 0.5 * spread(since_drain_s, 0.0, drain_s + 40.0, uncertainty_s)
-            when is_the_pod then
-                spread(began_after_s, -8.0, 60.0, uncertainty_s)
+            when failure_class in ('closed_midway', 'closed_at_once')
+                then
+                    0.80 * spread(failed_after_s, -1.0, 2.0, uncertainty_s)
+                    -- Idle connections that the server closes as soon as it is asked to stop.
+                    + 0.15 * spread(since_drain_s, 0.0, 5.0, 1.0)
+                    + 0.05 * spread(since_drain_s, 0.0, drain_s + 5.0, uncertainty_s)
+            when is_the_pod and failure_class = 'not_connected'
+                then
+                    0.5 * spread(began_after_s, -1.0, 20.0, uncertainty_s)
+                    + 0.5 * spread(since_drain_s, 0.0, drain_s + 40.0, uncertainty_s)
+            when is_the_pod
+                then
+                    spread(began_after_s, -8.0, 60.0, uncertainty_s)
             -- A node whose kube-proxy has not heard yet still leads new connections to it.
-            when failure_class = 'not_connected' then
-                0.5 * spread(failed_after_s, -1.0, 10.0, uncertainty_s)
-                + 0.5 * spread(since_drain_s, 0.0, drain_s + 30.0, uncertainty_s)
+            when failure_class = 'not_connected'
+                then
+                    0.5 * spread(failed_after_s, -1.0, 10.0, uncertainty_s)
+                    + 0.5 * spread(since_drain_s, 0.0, drain_s + 30.0, uncertainty_s)
             else
                 spread(began_after_s, -8.0, 15.0, uncertainty_s)
         end as density
@@ -173,7 +177,9 @@ select
     cast(null as double) as prior_rate,
     cast(null as double) as prior_weight,
     ln(3e-4 * (errors - 1) / (span_s + 0.5)) as log_likelihood,
-    printf('cut together with %d others within %.1f s; no pod records cover this time', errors - 1, span_s) as evidence
+    printf(
+        'cut together with %d others within %.1f s; no pod records cover this time', errors - 1, span_s
+    ) as evidence
 from unrecorded
 
 union all

@@ -29,7 +29,10 @@ select
         when 'not_connected' then ln(0.15)
         -- A busy event loop closes late; one that wakes from a freeze, much later.
         when 'closed_midway' then
-            case when gateway_errors.waited_s <= gateway_errors.immediate_s + 0.1 then ln(0.05) else ln(0.002) end
+            case
+                when gateway_errors.waited_s <= gateway_errors.immediate_s + 0.1 then ln(0.05)
+                else ln(0.002)
+            end
     end
     + coalesce(idle_gap_fits.log_ratio, 0.0) as log_likelihood,
     case gateway_errors.failure_class

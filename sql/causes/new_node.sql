@@ -56,9 +56,10 @@ weighed as (
             else 0.75
         end as class_share,
         case
-            when kind = 'pod' then
-                0.7 * spread(age_s, -5.0, 30.0, uncertainty_s)
-                + 0.3 * spread(age_s, 0.0, 120.0, uncertainty_s)
+            when kind = 'pod'
+                then
+                    0.7 * spread(age_s, -5.0, 30.0, uncertainty_s)
+                    + 0.3 * spread(age_s, 0.0, 120.0, uncertainty_s)
             else
                 0.35 * spread(age_s, -10.0, 30.0, uncertainty_s)
                 + 0.30 * spread(age_s, 0.0, 90.0, uncertainty_s)

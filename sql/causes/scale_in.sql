@@ -52,7 +52,7 @@ pods_on_node as (
         on
             pods.kind = 'pod'
             and exits.node_name = pods.node_name
-            and (pods.joined_at is null or pods.joined_at <= exits.left_at)
+            and (pods.joined_at is null or exits.left_at >= pods.joined_at)
             and (
                 pods.left_at is null
                 or abs(seconds_between(pods.left_at, exits.left_at)) <= 180.0 + exits.uncertainty_s
@@ -99,8 +99,8 @@ matched as (
         near.*,
         case
             when near.is_the_node or pods_on_node.private_ip is not null then 0.6
-            when near.target_type is distinct from 'ip' then 0.4 * near.target_share
-            else 0.0
+            when near.target_type = 'ip' then 0.0
+            else 0.4 * near.target_share
         end as entity,
         near.is_the_node or pods_on_node.private_ip is not null as is_direct
     from near
@@ -121,18 +121,22 @@ weighed as (
             else 0.20
         end as class_share,
         entity * case
-            when failure_class in ('closed_midway', 'closed_at_once') then
-                0.6 * spread(failed_after_s, -1.0, 3.0, uncertainty_s)
-                + 0.3 * spread(failed_after_s, -2.0, 30.0, uncertainty_s)
-                + 0.1 * spread(failed_after_s, -2.0, 120.0, uncertainty_s)
-            when failure_class = 'not_connected' then
-                0.5 * spread(failed_after_s, -1.0, 10.0, uncertainty_s)
-                + 0.5 * spread(failed_after_s, -2.0, unhealthy_after_s + 30.0, uncertainty_s)
-            when failure_class = 'no_answer' then
-                case when is_direct and answers_meanwhile > 0 then 0.1 else 1.0 end * (
-                    0.7 * spread(dispatched_after_s, -5.0, unhealthy_after_s + 10.0, uncertainty_s)
-                    + 0.3 * spread(dispatched_after_s, -idle_timeout_s, unhealthy_after_s + 60.0, uncertainty_s)
-                )
+            when failure_class in ('closed_midway', 'closed_at_once')
+                then
+                    0.6 * spread(failed_after_s, -1.0, 3.0, uncertainty_s)
+                    + 0.3 * spread(failed_after_s, -2.0, 30.0, uncertainty_s)
+                    + 0.1 * spread(failed_after_s, -2.0, 120.0, uncertainty_s)
+            when failure_class = 'not_connected'
+                then
+                    0.5 * spread(failed_after_s, -1.0, 10.0, uncertainty_s)
+                    + 0.5 * spread(failed_after_s, -2.0, unhealthy_after_s + 30.0, uncertainty_s)
+            when failure_class = 'no_answer'
+                then
+                    case when is_direct and answers_meanwhile > 0 then 0.1 else 1.0 end * (
+                        0.7 * spread(dispatched_after_s, -5.0, unhealthy_after_s + 10.0, uncertainty_s)
+                        + 0.3
+                        * spread(dispatched_after_s, -idle_timeout_s, unhealthy_after_s + 60.0, uncertainty_s)
+                    )
             else
                 -- A SYN sent up to 7 s before is retransmitted into the void.
                 0.8 * spread(began_after_s, -8.0, unhealthy_after_s + 15.0, uncertainty_s)

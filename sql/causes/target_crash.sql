@@ -79,9 +79,10 @@ pod_crashes as (
             else 0.0
         end
         * case
-            when near_crashes.failure_class = 'not_connected' then
-                0.6 * spread(near_crashes.began_after_s, -1.0, 15.0, near_crashes.uncertainty_s)
-                + 0.4 * spread(near_crashes.began_after_s, -1.0, 65.0, near_crashes.uncertainty_s)
+            when near_crashes.failure_class = 'not_connected'
+                then
+                    0.6 * spread(near_crashes.began_after_s, -1.0, 15.0, near_crashes.uncertainty_s)
+                    + 0.4 * spread(near_crashes.began_after_s, -1.0, 65.0, near_crashes.uncertainty_s)
             else
                 0.8 * spread(near_crashes.failed_after_s, -1.0, 1.0, near_crashes.uncertainty_s)
                 + 0.2 * spread(near_crashes.failed_after_s, -2.0, 5.0, near_crashes.uncertainty_s)
@@ -125,7 +126,7 @@ pods_on_lost_nodes as (
         on
             pods.kind = 'pod'
             and losses.node_name = pods.node_name
-            and (pods.joined_at is null or pods.joined_at <= losses.left_at)
+            and (pods.joined_at is null or losses.left_at >= pods.joined_at)
             and (
                 pods.left_at is null
                 or pods.left_at >= seconds_after(losses.left_at, -300.0 - losses.uncertainty_s)
@@ -149,7 +150,9 @@ places as (
                 losses.private_ip = pair_minutes.target_ip
                 or pods_on_lost_nodes.private_ip = pair_minutes.target_ip
             )
-            and pair_minutes.last_answered_at between seconds_after(losses.left_at, -300.0 - losses.uncertainty_s)
+            and pair_minutes.last_answered_at between seconds_after(
+                losses.left_at, -300.0 - losses.uncertainty_s
+            )
             and seconds_after(losses.left_at, losses.uncertainty_s)
     group by losses.lifetime_id, pair_minutes.target_ip
 
@@ -288,7 +291,8 @@ select
     cast(null as double) as prior_rate,
     cast(null as double) as prior_weight,
     ln(1e-4 * (errors - 1) / (span_s + 0.5)) as log_likelihood,
-    printf('cut together with %d others within %.1f s; no record names the process', errors - 1, span_s) as evidence
+    printf('cut together with %d others within %.1f s; no record names the process', errors - 1, span_s)
+        as evidence
 from unrecorded
 
 union all

@@ -30,7 +30,9 @@ select
         else ln(0.03)
     end as log_likelihood,
     case failure_class
-        when 'before_target' then 'failed before a target was chosen: ' || coalesce(error_reason, 'no reason logged')
+        when
+            'before_target'
+            then 'failed before a target was chosen: ' || coalesce(error_reason, 'no reason logged')
         when 'connect_timeout' then printf('no connection within %.1f s', duration_s)
         when 'no_answer' then printf('no answer for %.1f s', duration_s)
         when 'not_connected' then printf('not connected after %.3f s', duration_s)

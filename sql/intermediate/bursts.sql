@@ -62,7 +62,8 @@ surroundings as (
     select
         sized.place,
         sized.burst,
-        count(cut.request_id) filter (where abs(seconds_between(sized.started_at, cut.failed_at)) > 5.0) as others
+        count(cut.request_id) filter (where abs(seconds_between(sized.started_at, cut.failed_at)) > 5.0)
+            as others
     from sized
     left join cut
         on

@@ -28,7 +28,7 @@ inner join requests
         and wanted.target_port = requests.target_port
         and wanted.elb_node_ip is not distinct from requests.elb_node_ip
         and wanted.block = block_of(requests.time)
-        and requests.time <= wanted.began_at
+        and wanted.began_at >= requests.time
         and requests.target_status_code is not null
         and requests.type not in ('ws', 'wss')
 group by wanted.request_id

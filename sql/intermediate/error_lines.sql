@@ -35,10 +35,11 @@ placed as (
         in_window.*,
         -- A client may send a trace id of its own: a start after the end, or hours before, is none.
         case
-            when seconds_between(received_at, time) between 0.0 and 4100.0 then received_at
-            else time
+            when seconds_between(in_window.received_at, in_window.time) between 0.0 and 4100.0
+                then in_window.received_at
+            else in_window.time
         end as began_at,
-        time as failed_at,
+        in_window.time as failed_at,
         target_groups.immediate_s,
         target_groups.target_type,
         target_groups.vpc_id,

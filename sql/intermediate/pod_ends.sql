@@ -22,6 +22,7 @@ left join lifetimes as nodes
         nodes.kind = 'node'
         and pods.node_name = nodes.node_name
         and nodes.left_at is not null
-        and abs(seconds_between(pods.left_at, nodes.left_at)) <= 180.0 + coalesce(nodes.left_uncertainty_s, 0.0)
+        and abs(seconds_between(pods.left_at, nodes.left_at))
+        <= 180.0 + coalesce(nodes.left_uncertainty_s, 0.0)
 where pods.kind = 'pod' and pods.left_at is not null
 group by all

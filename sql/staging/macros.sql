@@ -4,7 +4,8 @@
 create or replace macro seconds_between(earlier, later) as (epoch_us(later) - epoch_us(earlier)) / 1e6;
 
 -- The instant some seconds later.
-create or replace macro seconds_after(instant, seconds) as instant + to_microseconds(cast(round(seconds * 1e6) as bigint));
+create or replace macro seconds_after(instant, seconds) as instant
++ to_microseconds(cast(round(seconds * 1e6) as bigint));
 
 -- Whole minutes since 1970, the key for joins by nearness.
 create or replace macro minute_of(instant) as epoch_us(instant) // 60000000;
@@ -13,7 +14,9 @@ create or replace macro minute_of(instant) as epoch_us(instant) // 60000000;
 create or replace macro block_of(instant) as epoch_us(instant) // 600000000;
 
 -- A hexadecimal number of up to 8 digits as seconds since 1970; NULL where it is none.
-create or replace macro instant_of_hex(digits) as make_timestamptz(try_cast('0x' || digits as bigint) * 1000000);
+create or replace macro instant_of_hex(digits) as make_timestamptz(
+    try_cast('0x' || digits as bigint) * 1000000
+);
 
 -- The path of a URL without its query, numbers folded, so that one endpoint is one path.
 create or replace macro path_of(url) as regexp_replace(
@@ -29,4 +32,6 @@ create or replace macro spread(lag_s, earliest, latest, uncertainty_s) as case
 end;
 
 -- The instant at which an instant's bucket of some whole minutes begins; buckets count from 1970.
-create or replace macro bucket_start(instant, minutes) as to_timestamp(minute_of(instant) // minutes * minutes * 60);
+create or replace macro bucket_start(instant, minutes) as to_timestamp(
+    minute_of(instant) // minutes * minutes * 60
+);

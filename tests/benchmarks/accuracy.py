@@ -12,12 +12,13 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from pipeline.config import Settings
+from pipeline import config
 from pipeline.usecases.incident import Question, investigate
 from pipeline.usecases.scoring import read_truth, score
 
@@ -31,12 +32,7 @@ def main() -> None:
     parser.add_argument("--scenarios", nargs="*", default=scenario_names())
     options = parser.parse_args()
     print(f"seeds {options.seeds}")
-    judged = []
-    for scenario in options.scenarios:
-        for seed in options.seeds:
-            judged.append(run(scenario, seed))
-    everything = pl.concat(judged)
-    print_table(everything)
+    print_table(pl.concat(run(scenario, seed) for scenario in options.scenarios for seed in options.seeds))
 
 
 def scenario_names() -> list[str]:
@@ -73,7 +69,7 @@ def run(scenario: str, seed: int) -> pl.DataFrame:
         place = Path(folder)
         truth = read_truth(place / "truth.jsonl")
         question = Question(logs=str(place / "logs"), timeline=place / "timeline")
-        with investigate(question, Settings()) as incident:
+        with investigate(question, config.load()) as incident:
             found = incident.attributions.select(
                 "trace_id", "cause", "confidence", "failure_class", "runner_up"
             )
@@ -108,12 +104,11 @@ def print_table(judged: pl.DataFrame) -> None:
     right = (judged["truth"] == judged["cause"]).fill_null(value=False).to_numpy()
     confidence = judged["confidence"].fill_null(0.0).to_numpy()
     edges = np.array([0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0001])
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         inside = (confidence >= low) & (confidence < high)
         if inside.any():
-            print(
-                f"{low:4.2f} - {min(high, 1.0):4.2f}  {inside.sum():7d}  {confidence[inside].mean():.3f}  {right[inside].mean():.3f}"
-            )
+            said, true = confidence[inside].mean(), right[inside].mean()
+            print(f"{low:4.2f} - {min(high, 1.0):4.2f}  {inside.sum():7d}  {said:.3f}  {true:.3f}")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,9 @@ COLUMNS = {
     "lag_s",
     "exposure",
     "support",
+    "class_share",
     "prior_rate",
+    "prior_weight",
     "log_likelihood",
     "evidence",
 }
@@ -68,7 +70,9 @@ def test_a_cause_says_what_to_change_and_why_it_happens(name: str) -> None:
 @pytest.mark.parametrize("name", [name for group in ("causes",) for name in queries.names(group)])
 def test_a_cause_file_returns_the_contract(name: str) -> None:
     final = queries.read(name).split("\n)\n")[-1]
-    named = set(re.findall(r"\bas ([a-z_]+)[,\n]", final)) | set(re.findall(r"^    ([a-z_]+),?$", final, re.M))
+    named = set(re.findall(r"\bas ([a-z_]+)[,\n]", final)) | set(
+        re.findall(r"^    ([a-z_]+),?$", final, re.MULTILINE)
+    )
     assert named >= COLUMNS
 
 
@@ -82,7 +86,7 @@ def test_every_table_and_column_has_a_meaning() -> None:
     for table in (*TABLES, CANDIDATES):
         assert table.grain
         for field in table.schema:
-            assert field.metadata[b"meaning"], f"{table.name}.{field.name}"
+            assert (field.metadata or {})[b"meaning"], f"{table.name}.{field.name}"
 
 
 @pytest.mark.parametrize("name", sorted(generated_docs.PAGES))
@@ -114,7 +118,11 @@ def test_the_wheel_holds_exactly_the_tracked_sql_templates_and_demo(tmp_path: Pa
         capture_output=True,
         text=True,
     ).stdout.split()
-    places = {"sql/": "pipeline/sql/", "reports/templates/": "pipeline/report_templates/", "fixtures/demo/": "pipeline/demo/"}
+    places = {
+        "sql/": "pipeline/sql/",
+        "reports/templates/": "pipeline/report_templates/",
+        "fixtures/demo/": "pipeline/demo/",
+    }
     expected = set()
     for name in tracked:
         for folder, place in places.items():
@@ -127,6 +135,10 @@ def test_the_wheel_holds_exactly_the_tracked_sql_templates_and_demo(tmp_path: Pa
 def test_nothing_names_this_machine_or_a_registry() -> None:
     pattern = r"(^|[^a-z.])/(work|root)/|pythonhosted|pypi\.org|npmjs|debian\.org"
     found = subprocess.run(
-        ["git", "grep", "-nIE", pattern, "--", ".", ":!tests/meta", ":!*.svg"], cwd=ROOT, capture_output=True, text=True, check=False
+        ["git", "grep", "-nIE", pattern, "--", ".", ":!tests/meta", ":!*.svg"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert found.stdout == ""

@@ -29,7 +29,9 @@ def test_the_verdicts_are_as_expected(case: dict[str, Any]) -> None:
             for number in range(one.get("count", 1))
         ].__getitem__,
     )
-    assert said == [wanted[place] for place in order], found.select("time", "cause", "confidence", "evidence").to_dicts()
+    assert said == [wanted[place] for place in order], found.select(
+        "time", "cause", "confidence", "evidence"
+    ).to_dicts()
     if "at_least" in case:
         assert found["confidence"].to_numpy().min() >= case["at_least"]
     if "at_most" in case:

@@ -43,8 +43,9 @@ def causes_page() -> str:
             f"*Rules:* [sql/{cause.query}.sql](../sql/{cause.query}.sql)\n"
         )
     parts.append(
-        f"### {INSUFFICIENT}\n\n**{INSUFFICIENT_TITLE}.** No event explains the error, but the sources in which "
-        f"such an event would be seen did not observe that instant.\n\n*Change:* {INSUFFICIENT_REMEDY}.\n"
+        f"### {INSUFFICIENT}\n\n**{INSUFFICIENT_TITLE}.** No event explains the error, but the sources in "
+        f"which such an event would be seen did not observe that instant.\n\n"
+        f"*Change:* {INSUFFICIENT_REMEDY}.\n"
     )
     return "\n".join(parts)
 
@@ -57,7 +58,7 @@ def schema_page() -> str:
             f"## {table.name}\n\nOne row per {table.grain}.\n\n| column | type | meaning |\n|---|---|---|"
         )
         for field in table.schema:
-            meaning = field.metadata[b"meaning"].decode().replace("|", "\\|")
+            meaning = (field.metadata or {})[b"meaning"].decode().replace("|", "\\|")
             parts.append(f"| `{field.name}` | {field.type} | {meaning} |")
         parts.append("")
     return "\n".join(parts)
@@ -65,12 +66,12 @@ def schema_page() -> str:
 
 def cli_page() -> str:
     """docs/cli.md: the help of every command, as printed in 100 columns."""
-    parts = ["# Command line\n", _NOTE]
-    for command in ((), *((name,) for name in COMMANDS)):
-        parts.append(
-            f"## forensics {' '.join(command)}".rstrip() + "\n\n```text\n" + _help(*command) + "```\n"
-        )
-    return "\n".join(parts)
+    commands = ((), *((name,) for name in COMMANDS))
+    sections = [
+        f"## forensics {' '.join(command)}".rstrip() + "\n\n```text\n" + _help(*command) + "```\n"
+        for command in commands
+    ]
+    return "\n".join(["# Command line\n", _NOTE, *sections])
 
 
 def _help(*command: str) -> str:

@@ -60,11 +60,14 @@ def _traffic(case: dict[str, Any]) -> list[dict[str, Any]]:
         node = nodes.get(target, {})
         start, end = max(node.get("joined", 0), 0), min(node.get("left", span), span)
         rate = case.get("rate", 2.0)
-        for moment in np.sort(rng.uniform(start, end, int(rate * max(end - start, 0)))):
-            rows.append(_request(moment, target, (0.0, 0.05, 0.0), 200, 200, 0.05, size=400))
-    for target, moment in case.get("answers", []):
-        rows.append(_request(moment, target, (0.0, 0.05, 0.0), 200, 200, 0.05, size=400))
+        moments = rng.uniform(start, end, int(rate * max(end - start, 0)))
+        rows += [_answer(target, moment) for moment in np.sort(moments)]
+    rows += [_answer(target, moment) for target, moment in case.get("answers", [])]
     return [{**row, "line_number": number} for number, row in enumerate(rows, 1)]
+
+
+def _answer(target: int, moment: float) -> dict[str, Any]:
+    return _request(moment, target, (0.0, 0.05, 0.0), 200, 200, 0.05, size=400)
 
 
 def _errors(case: dict[str, Any]) -> list[dict[str, Any]]:
@@ -175,8 +178,7 @@ def _lifetimes(case: dict[str, Any]) -> list[dict[str, Any]]:
     nodes = {one["target"]: one for one in case.get("nodes", [])}
     rows = []
     if case.get("target_type", "instance") == "instance":
-        for target in range(1, case.get("targets", 4) + 1):
-            rows.append(_node(target, nodes.get(target, {})))
+        rows += [_node(target, nodes.get(target, {})) for target in range(1, case.get("targets", 4) + 1)]
     rows += [_node(one["target"], one) for one in case.get("other_nodes", [])]
     rows += [_pod(one) for one in case.get("pods", [])]
     return rows
