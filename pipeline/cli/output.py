@@ -65,6 +65,10 @@ def remark_on(pulled: PullSummary | None, problems: list[Problem]) -> None:
         remark(
             f"{pulled.rejected:,} of {pulled.lines:,} lines are no ALB access-log entries and were set aside"
         )
+    if pulled and pulled.outside_window and not pulled.rows:
+        remark(
+            f"all {pulled.outside_window:,} log objects lie outside the time asked for; try another --since"
+        )
     if pulled and pulled.left_out:
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(pulled.left_out.items()))
         remark(f"objects left out: {kinds}")

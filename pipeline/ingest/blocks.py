@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,16 @@ from pipeline.ingest.arrow import Stream
 from pipeline.ingest.layout import KEPT, LONGEST
 
 _NEWLINE, _STRIDE = b"\n", LONGEST // 2
+_STEP, _NOT_ASCII = 256 << 10, 128
+
+
+class _Traits(NamedTuple):
+    """What a block's bytes hold."""
+
+    newlines: int
+    is_ascii: bool
+    has_returns: bool
+    has_backslashes: bool
 
 
 @dataclass(frozen=True)
@@ -26,15 +37,24 @@ class Block:
     end: int
     first_line: int
 
-    @cached_property
+    @property
     def lines(self) -> int:
         """Number of lines."""
-        octets = np.frombuffer(self.data, np.uint8)[self.start : self.end]
-        count = sum(
-            int(np.count_nonzero(octets[place : place + _STRIDE] == _NEWLINE[0]))
-            for place in range(0, len(octets), _STRIDE)
-        )
-        return count + (self.data[self.end - 1] != _NEWLINE[0])
+        return self._traits.newlines + (self.data[self.end - 1] != _NEWLINE[0])
+
+    @cached_property
+    def _traits(self) -> "_Traits":
+        """All that one pass over the bytes tells, in steps that stay in the processor's cache."""
+        octets = np.frombuffer(self.data, np.uint8)
+        newlines, is_ascii, returns, backslashes = 0, True, False, False
+        for start in range(self.start, self.end, _STEP):
+            end = min(start + _STEP, self.end)
+            step = octets[start:end]
+            newlines += int(np.count_nonzero(step == _NEWLINE[0]))
+            is_ascii = is_ascii and int(step.max()) < _NOT_ASCII
+            returns = returns or self.data.find(b"\r", start, end) >= 0
+            backslashes = backslashes or self.data.find(b"\\", start, end) >= 0
+        return _Traits(newlines, is_ascii, returns, backslashes)
 
     def buffer(self) -> Stream:
         """The lines for Arrow, not copied."""
@@ -44,7 +64,7 @@ class Block:
         """Is it UTF-8, without a byte order mark or line ends inside lines?"""
         if self._has_lone_returns():
             return False
-        if self.data.isascii():
+        if self._traits.is_ascii:
             return True
         try:
             str(memoryview(self.data)[self.start : self.end], "utf-8")
@@ -53,7 +73,7 @@ class Block:
         return not self.data.startswith(b"\xef\xbb\xbf", self.start)
 
     def _has_lone_returns(self) -> bool:
-        if b"\r" not in self.data:
+        if not self._traits.has_returns:
             return False
         span = (self.start, self.end)
         return self.data.count(b"\r", *span) != self.data.count(b"\r\n", *span)
@@ -61,7 +81,7 @@ class Block:
     def escaped_quotes(self) -> npt.NDArray[np.int64]:
         r"""Places (from 0) of the lines that hold ``\"``, which Arrow would take for a closing quote."""
         found = []
-        place = self.data.find(b'\\"', self.start, self.end) if b"\\" in self.data else -1
+        place = self.data.find(b'\\"', self.start, self.end) if self._traits.has_backslashes else -1
         while place >= 0:
             found.append(place)
             place = self.data.find(b'\\"', place + 1, self.end)

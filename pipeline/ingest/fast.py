@@ -51,14 +51,12 @@ def parse(block: Block, fields: int, origin: Origin) -> FastRows | None:
         return None
     refused: list[int] = []
     columns = _read(block, fields, refused)
-    if columns is None or columns.num_rows + len(refused) != block.lines:
+    if columns is None or not columns.num_rows or columns.num_rows + len(refused) != block.lines:
         return None
     places = np.delete(np.arange(block.lines), np.array(refused, np.int64) - 1)
     doubt = np.isin(places, block.escaped_quotes())
     parts = _Columns(columns, doubt, origin)
     table = parts.table(places + block.first_line, fields)
-    if table is None:
-        return None
     if doubt.any():
         table = table.filter(pa.array(~doubt))
     left_over = np.concatenate([np.array(refused, np.int64) - 1, places[doubt]])
@@ -108,18 +106,10 @@ class _Columns:
         self._origin = origin
         self._rows = read.num_rows
 
-    def table(self, line_numbers: Places, fields: int) -> pa.Table | None:
-        """The rows in the schema `requests`; None when their request lines cannot be split."""
-        if not self._rows:
-            return None
-        request = splits.requests(self._column("request"))
-        if request is None:
-            return None
-        self._doubt |= ~request.usual
+    def table(self, line_numbers: Places, fields: int) -> pa.Table:
+        """The rows in the schema `requests`."""
         made: dict[str, Column] = {
-            "request_verb": request.verb,
-            "request_url": request.url,
-            "request_proto": request.proto,
+            **self._requests(),
             **self._addresses("client"),
             **self._addresses("target"),
             "elb_node_ip": self._node_ip(fields),
@@ -148,6 +138,11 @@ class _Columns:
         if value is None:
             return self._absent(SYMBOL)
         return pa.DictionaryArray.from_arrays(np.zeros(self._rows, np.int32), pa.array([value]))
+
+    def _requests(self) -> dict[str, Column]:
+        parts = splits.requests(self._column("request"))
+        self._doubt |= ~parts.usual
+        return {"request_verb": parts.verb, "request_url": parts.url, "request_proto": parts.proto}
 
     def _addresses(self, side: str) -> dict[str, Column]:
         column = self._column(f"{side}:port")

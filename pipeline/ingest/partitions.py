@@ -31,12 +31,12 @@ class Partition(NamedTuple):
 
 
 def split(table: pa.Table) -> Iterator[tuple[Partition, pa.Table]]:
-    """Cut a table (one chunk a column) by load balancer and hour.
+    """Cut a table by load balancer and hour.
 
     Rows of an object lie in one or two hours. Where a file mixes very many, hours are put together, then
     load balancers, so that a hostile file cannot make a file per row.
     """
-    elb: Encoded = table.column("elb").chunk(0)
+    elb: Encoded = table.column("elb").unify_dictionaries().combine_chunks()
     times = table.column("time").cast(pa.int64()).to_numpy()
     first, last = int(times.min()) // _HOUR_US, int(times.max()) // _HOUR_US
     names = pc.unique(elb.indices).to_pylist()

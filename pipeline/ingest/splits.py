@@ -87,17 +87,17 @@ class Requests:
     usual: Flags
 
 
-def requests(column: TextColumn) -> Requests | None:
+def requests(column: TextColumn) -> Requests:
     """Split request lines at their first and last blank.
 
     Usual is: verb and protocol of one to eight bytes, and a URL between them. What stands in the
-    parts of other rows has no meaning. None: nothing here has the usual shape.
+    parts of other rows has no meaning.
     """
     values = Text.of(column)
     data = values.data
     blanks = np.flatnonzero(data == _BLANK)
     if len(data) < _WORD or not len(blanks) or not data.all():  # a NUL cannot be told from padding
-        return None
+        return _none_usual(len(column))
     first, last = _outer(blanks, values)
     verb, proto = first - values.start, values.end - last - 1
     usual = (verb > 0) & (verb <= _WORD) & (proto > 0) & (proto <= _WORD) & (last > first)
@@ -118,6 +118,12 @@ def requests(column: TextColumn) -> Requests | None:
         _short_words((tails >> ((_WORD - proto) * 8 % 64).astype(np.uint64)) & _low_bytes(proto)),
         usual,
     )
+
+
+def _none_usual(rows: int) -> Requests:
+    nothing: Encoded = pa.array([""] * rows, pa.string())
+    few: Encoded = nothing.dictionary_encode()
+    return Requests(few, nothing, few, np.zeros(rows, np.bool_))
 
 
 def _outer(blanks: Places, values: Text) -> tuple[Places, Places]:

@@ -45,7 +45,7 @@ def render(story: Story, console: Console) -> None:
         console.print(_text(f"Not watched then: {error['missing_sources']}"))
     console.print()
     for name, value in _line(error):
-        console.print(_text(f"{name:<12}{value}"))
+        console.print(_text(f"{name:<12}{value}"), soft_wrap=True)
     _section(console, "Candidates", _candidates(story.candidates))
     _section(console, "Holders of the target's address", _lifetimes(story.lifetimes))
     _section(console, "Events within ten minutes, nearest first", _events(story.events))

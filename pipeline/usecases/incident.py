@@ -13,7 +13,7 @@ from pipeline.attribute.run import attribute, observe_traffic
 from pipeline.attribute.verdicts import INSUFFICIENT
 from pipeline.config import Settings
 from pipeline.engine.duckdb import Engine
-from pipeline.errors import RejectedLinesError, UsageError
+from pipeline.errors import RejectedLinesError, SourceError, UsageError
 from pipeline.ingest.lake import Lake
 from pipeline.ingest.pull import PullSummary, pull
 from pipeline.model import COVERAGE, EVENTS, LIFETIMES, OBJECTS, REJECTED_LINES, REQUESTS, SETTINGS, Window
@@ -100,12 +100,13 @@ def investigate(
                 progress=progress,
                 workers=settings.threads,
             )
+            refuse_nothing(pulled, question.logs)
             refuse_too_many_rejects(pulled, settings.max_reject_share)
         engine = stack.enter_context(Engine(settings.memory_limit, settings.threads))
         attach_logs(engine, lake, question)
         problems = _attach_timeline(engine, question, store)
         verdicts = attribute(engine, question.window)
-        engine.keep("traffic", "marts/traffic")
+        engine.keep("traffic", "marts/traffic", _bounds(question.window))
         requests = engine.frame("marts/requests_in_window", _bounds(question.window))["requests"].item()
         yield Incident(engine, verdicts.attributions, pulled, problems, requests)
 
@@ -120,6 +121,23 @@ def attach_logs(engine: Engine, lake: Lake, question: Question) -> None:
     engine.attach_parquet(REQUESTS, lake.error_files(wider, question.load_balancer), name="error_rows")
     engine.attach_parquet(REJECTED_LINES, lake.rejected_files())
     engine.attach(OBJECTS.name, lake.objects())
+
+
+def refuse_nothing(pulled: PullSummary, logs: str) -> None:
+    """Stop when there are no access logs at all: that is a wrong place, not a quiet day.
+
+    Raises:
+        SourceError: nothing there is an ALB access-log object.
+    """
+    left_out = sum(pulled.left_out.values())
+    if pulled.listed == left_out:
+        others = ", ".join(f"{count} {kind}" for kind, count in sorted(pulled.left_out.items()))
+        raise SourceError(
+            f"{logs} holds no ALB access logs"
+            + (f" (only {others})" if others else "")
+            + "; expected objects such as AWSLogs/<account>/elasticloadbalancing/<region>/.../*.log.gz, "
+            "or *.log and *.log.gz files"
+        )
 
 
 def refuse_too_many_rejects(pulled: PullSummary, max_share: float) -> None:

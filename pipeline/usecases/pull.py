@@ -10,7 +10,7 @@ from pipeline.model import Window
 from pipeline.timeline import archive
 from pipeline.timeline.base import Problem
 from pipeline.timeline.folder import read_timeline
-from pipeline.usecases.incident import Progress, refuse_too_many_rejects
+from pipeline.usecases.incident import Progress, refuse_nothing, refuse_too_many_rejects
 
 
 @dataclass(frozen=True)
@@ -49,5 +49,6 @@ def pull(
         summary = ingest.pull(
             logs, lake, window, load_balancer=load_balancer, progress=progress, workers=settings.threads
         )
+    refuse_nothing(summary, logs)
     refuse_too_many_rejects(summary, settings.max_reject_share)
     return Pulled(summary, events, problems)

@@ -10,6 +10,9 @@ create or replace macro seconds_after(instant, seconds) as instant
 -- Whole minutes since 1970, the key for joins by nearness.
 create or replace macro minute_of(instant) as epoch_us(instant) // 60000000;
 
+-- The instant at which a whole minute since 1970 starts.
+create or replace macro start_of_minute(minute) as make_timestamptz(minute * 60000000);
+
 -- Ten-minute blocks since 1970, the key for joins by wider nearness.
 create or replace macro block_of(instant) as epoch_us(instant) // 600000000;
 

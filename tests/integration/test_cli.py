@@ -1,0 +1,270 @@
+"""The command as a user meets it: a subprocess, its streams and its exit code."""
+
+import csv
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.model import ATTRIBUTIONS
+
+ROOT = Path(__file__).resolve().parents[2]
+DEMO = ROOT / "fixtures" / "demo"
+LOGS = ("--logs", str(DEMO / "logs"))
+TIMELINE = ("--timeline", str(DEMO / "timeline"))
+HOUR = ("--since", "2026-03-02T10:00:00Z", "--until", "2026-03-02T12:00:00Z")
+
+
+def forensics(
+    *words: str, cwd: Path | None = None, stdin: bytes = b"", **environment: str
+) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-m", "pipeline", *words],
+        capture_output=True,
+        check=False,
+        cwd=cwd or ROOT,
+        input=stdin,
+        env={**os.environ, "COLUMNS": "80", **environment},
+        timeout=300,
+    )
+
+
+@pytest.fixture(scope="module")
+def verdicts() -> list[dict[str, str]]:
+    run = forensics("attribute", *LOGS, *TIMELINE, "--format", "jsonl", "--quiet")
+    assert run.returncode == 0, run.stderr
+    return [json.loads(line) for line in run.stdout.splitlines()]
+
+
+def test_every_gateway_error_of_the_demo_gets_exactly_one_verdict(verdicts: list[dict[str, str]]) -> None:
+    truth = [json.loads(line) for line in (DEMO / "truth.jsonl").read_text().splitlines()]
+    assert len(verdicts) == len(truth)
+    assert {one["trace_id"] for one in verdicts} == {one["trace_id"] for one in truth}
+    assert len({one["request_id"] for one in verdicts}) == len(truth)
+
+
+def test_the_demo_names_all_six_causes_and_is_nearly_always_right(verdicts: list[dict[str, str]]) -> None:
+    truth = {
+        one["trace_id"]: one["cause"]
+        for one in map(json.loads, (DEMO / "truth.jsonl").read_text().splitlines())
+    }
+    right = sum(truth[one["trace_id"]] == one["cause"] for one in verdicts)
+    assert right >= 0.9 * len(truth)
+    assert {one["cause"] for one in verdicts} >= {
+        "keepalive_race",
+        "draining_pod",
+        "scale_in",
+        "new_node",
+        "conntrack_reset",
+        "target_crash",
+    }
+
+
+def test_the_columns_are_those_promised(verdicts: list[dict[str, str]]) -> None:
+    promised = {
+        *("request_id", "trace_id", "time", "elb", "elb_status_code", "target_ip", "target_port"),
+        *(
+            "cause",
+            "confidence",
+            "runner_up",
+            "runner_up_confidence",
+            "event_id",
+            "lag_s",
+            "evidence",
+            "remedy",
+        ),
+    }
+    assert promised <= set(verdicts[0])
+    assert set(verdicts[0]) == set(ATTRIBUTIONS.schema.names)
+    assert all(0.0 < float(one["confidence"]) <= 1.0 for one in verdicts)
+
+
+@pytest.mark.parametrize("form", ["json", "jsonl", "csv", "parquet", "md", "table"])
+def test_every_format_can_be_written_to_a_file(form: str, tmp_path: Path) -> None:
+    target = tmp_path / f"out.{form}"
+    run = forensics("attribute", *LOGS, *TIMELINE, *HOUR, "--format", form, "--output", str(target), "-q")
+    assert run.returncode == 0, run.stderr
+    assert run.stdout == b""
+    assert sorted(tmp_path.iterdir()) == [target]
+    content = target.read_bytes()
+    if form == "parquet":
+        assert pq.read_table(target).num_rows > 0
+        assert pq.read_schema(target).names == ATTRIBUTIONS.schema.names
+    if form == "json":
+        assert json.loads(content)["attributions"]
+    if form == "csv":
+        header, *rows = csv.reader(io.StringIO(content.decode()))
+        assert header == ATTRIBUTIONS.schema.names
+        assert rows
+    if form in {"md", "table"}:
+        assert b"gateway errors" in content
+
+
+def test_a_store_filled_by_pull_gives_the_same_verdicts_and_a_second_pull_adds_nothing(
+    tmp_path: Path, verdicts: list[dict[str, str]]
+) -> None:
+    store = ("--store", str(tmp_path / "lake"))
+    first = forensics("pull", *LOGS, *TIMELINE, *store, "-q")
+    second = forensics("pull", *LOGS, *TIMELINE, *store, "-q")
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
+    assert second.stdout.startswith(b"0 objects read")
+    run = forensics("attribute", *store, "--format", "jsonl", "-q")
+    assert [json.loads(line) for line in run.stdout.splitlines()] == verdicts
+
+
+def test_explain_tells_the_story_of_one_request(verdicts: list[dict[str, str]]) -> None:
+    one = next(verdict for verdict in verdicts if verdict["cause"] == "new_node")
+    for name in (one["request_id"], one["trace_id"], one["trace_id"].removeprefix("Root=")):
+        run = forensics("explain", name, *LOGS, *TIMELINE, "-q")
+        text = run.stdout.decode()
+        assert run.returncode == 0, run.stderr
+        assert text.startswith("new_node (")
+        for part in ("Candidates", "Holders of the target", "Events within", one["object_key"][-20:]):
+            assert part in text
+
+
+def test_sql_answers_from_the_argument_and_from_standard_input() -> None:
+    query = "select cause, count(*) as n from attributions group by 1 order by 1"
+    argument = forensics("sql", query, *LOGS, *TIMELINE, "-q")
+    piped = forensics("sql", *LOGS, *TIMELINE, "-q", stdin=query.encode() + b";")
+    assert argument.stdout == piped.stdout
+    assert argument.stdout.startswith(b"cause\tn\n")
+
+
+def test_a_report_is_one_html_file(tmp_path: Path) -> None:
+    page = tmp_path / "deep" / "report.html"
+    run = forensics("report", *LOGS, *TIMELINE, "--output", str(page), "-q")
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.decode().strip() == str(page)
+    assert page.read_bytes().startswith(b"<!doctype html>")
+
+
+def test_standard_input_is_a_source() -> None:
+    raw = b"".join(
+        (path.read_bytes())
+        for path in sorted((DEMO / "logs").rglob("*.log.gz"))[:3]
+        if "conn_log" not in path.name
+    )
+    run = forensics("attribute", "--logs", "-", "-q", stdin=raw)
+    assert run.returncode == 0, run.stderr
+    assert b"requests between" in run.stdout or b"gateway error" in run.stdout
+
+
+BAD = {
+    "a folder that is not there": (("attribute", "--logs", "{tmp}/none"), 4, "no such file or folder"),
+    "a folder without logs": (("attribute", "--logs", "{tmp}/empty"), 4, "holds no ALB access logs"),
+    "binary garbage": (("attribute", "--logs", "{tmp}/garbage"), 5, "no ALB access-log entries"),
+    "a zero-byte object": (("attribute", "--logs", "{tmp}/zero"), 6, "empty object"),
+    "a truncated object": (("attribute", "--logs", "{tmp}/cut"), 6, "truncated"),
+    "a window without logs": (("attribute", *LOGS, "--since", "1h"), 0, "outside the time asked for"),
+    "a window without errors": (
+        ("attribute", *LOGS, "--until", "2026-03-02T00:05:00Z"),
+        0,
+        "No gateway error",
+    ),
+    "a timeline of no known shape": (
+        ("attribute", *LOGS, *HOUR, "--timeline", "{tmp}/foreign"),
+        6,
+        "holds no known kind of dump",
+    ),
+    "half a JSON": (("attribute", *LOGS, *HOUR, "--timeline", "{tmp}/half"), 6, "half.json"),
+    "a timeline that is not there": (
+        ("attribute", *LOGS, "--timeline", "{tmp}/none"),
+        4,
+        "no timeline folder",
+    ),
+    "a time that is none": (("attribute", *LOGS, "--since", "soon"), 2, "--since soon"),
+    "a window the wrong way round": (
+        ("attribute", *LOGS, "--since", "1h", "--until", "2h"),
+        2,
+        "is not before",
+    ),
+    "an option that is none": (("attribute", "--lgos", "x"), 2, "No such option"),
+    "no logs at all": (("attribute", "--store", "{tmp}/none"), 2, "give --logs"),
+    "an id that is none": (("explain", "nonsense", *LOGS, *HOUR), 2, "no 502 or 504"),
+    "SQL that is none": (("sql", "selec 1", *LOGS, *HOUR), 2, "sql:"),
+    "an output that cannot be written": (
+        ("attribute", *LOGS, *HOUR, "--format", "csv", "--output", "/proc/none/x.csv"),
+        1,
+        "choose another --output",
+    ),
+}
+
+
+@pytest.fixture
+def bad_places(tmp_path: Path) -> Path:
+    for name in ("empty", "garbage", "zero", "cut", "foreign", "half"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "garbage" / "x.log").write_bytes(bytes(range(256)) * 400)
+    (tmp_path / "zero" / "y.log.gz").write_bytes(b"")
+    largest = max((DEMO / "logs").rglob("*_app.*.log.gz"), key=lambda path: path.stat().st_size)
+    (tmp_path / "cut" / largest.name).write_bytes(largest.read_bytes()[: largest.stat().st_size // 2])
+    (tmp_path / "foreign" / "a.json").write_text('{"foo": 1}')
+    whole = (DEMO / "timeline" / "describe-scaling-activities.json").read_text()
+    (tmp_path / "half" / "half.json").write_text(whole[: len(whole) // 2])
+    return tmp_path
+
+
+@pytest.mark.parametrize("case", sorted(BAD))
+def test_bad_input_gets_a_sentence_and_its_exit_code(case: str, bad_places: Path) -> None:
+    words, code, sentence = BAD[case]
+    run = forensics(*(word.replace("{tmp}", str(bad_places)) for word in words), "-q")
+    said = (run.stdout + run.stderr).decode()
+    assert run.returncode == code, said
+    assert sentence in " ".join(said.split())
+    assert "Traceback" not in said
+
+
+def test_a_broken_file_beside_good_ones_costs_itself_only(
+    tmp_path: Path, verdicts: list[dict[str, str]]
+) -> None:
+    shutil.copytree(DEMO / "timeline", tmp_path / "timeline")
+    (tmp_path / "timeline" / "torn.json").write_text('{"Reservations": [{"Insta')
+    run = forensics("attribute", *LOGS, "--timeline", str(tmp_path / "timeline"), "--format", "jsonl", "-q")
+    assert run.returncode == 6
+    assert b"torn.json" in run.stderr
+    found = [json.loads(line) for line in run.stdout.splitlines()]
+    assert [one["cause"] for one in found] == [one["cause"] for one in verdicts]
+
+
+def test_the_wheel_in_an_empty_folder_works_like_the_checkout(tmp_path: Path) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path / "dist")],
+        check=True,
+        cwd=ROOT,
+        capture_output=True,
+    )
+    (wheel,) = (tmp_path / "dist").glob("*.whl")
+    venv = tmp_path / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)
+    place = next((venv / "lib").glob("python*/site-packages"))
+    shutil.unpack_archive(wheel, place, "zip")
+    # The dependencies of this interpreter, but not its editable install of this project.
+    (place / "dependencies.pth").write_text(str(Path(duckdb.__file__).parents[1]) + "\n")
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    run = subprocess.run(
+        [str(venv / "bin" / "python"), "-P", "-m", "pipeline", "demo", "--output", "demo.html"],
+        cwd=empty,
+        capture_output=True,
+        check=False,
+        env={**os.environ, "COLUMNS": "80"},
+    )
+    assert run.returncode == 0, run.stderr
+    assert b"Against the known truth" in run.stdout
+    assert (empty / "demo.html").exists()
+    where = subprocess.run(
+        [str(venv / "bin" / "python"), "-P", "-c", "import pipeline.queries as q; print(q.sql_folder())"],
+        cwd=empty,
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    assert where.stdout.strip() == str(place / "pipeline" / "sql")
