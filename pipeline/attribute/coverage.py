@@ -19,6 +19,16 @@ REVEALED_BY: dict[str, tuple[str, ...]] = {
 }
 """Failure class -> families in which its event would be seen."""
 
+DECISIVE: dict[str, tuple[str, ...]] = {
+    "connect_timeout": ("nodes",),
+    "tls_timeout": ("nodes",),
+    "no_answer": ("nodes",),
+    "not_connected": ("nodes",),
+    "closed_at_once": ("nodes", "pods"),
+    "closed_midway": ("nodes", "pods"),
+}
+"""Failure class -> families without which "no event explains it" cannot be said."""
+
 
 def missing_families(errors: pl.DataFrame, coverage: pl.DataFrame) -> list[list[str]]:
     """Families that could reveal the cause of each error but did not observe its instant.

@@ -34,8 +34,8 @@ _WINDOW_S = 0.005
 """Seconds for which a closing connection can still be used: flight of the FIN and a busy event loop."""
 _RARITY_FLOOR = -2.0
 """Windows differ more than tenfold between servers: an unlikely rate alone refutes no timeout."""
-_PRIOR_ODDS = 3.0
-"""Immediate closes are races three times in four, before any pause is seen."""
+_PRIOR_ODDS = 4.0
+"""Immediate closes are races four times in five, before any pause is seen."""
 _LEAST_SHARE = 1e-6
 _TOGETHER_S = 15.0
 """Closes this near to another on the same target may have one cause in common: they teach no pause."""
@@ -78,7 +78,7 @@ def fit(errors: pl.DataFrame, pair_rates: pl.DataFrame) -> tuple[pl.DataFrame, d
         pair_rates: rows of `pair_rates` (``target_group_arn``, ``requests``, ``rate`` per second).
 
     Returns:
-        The table `idle_gap_fits` (request_id, log_ratio, sentence) and, per target group, the estimate.
+        The table `idle_gap_fits` (request_id, log_ratio, racing, sentence) and, per target group, the estimate.
     """
     closes = errors.filter(
         pl.col("failure_class").is_in([*_CLASSES, "closed_midway"]) & pl.col("target_group_arn").is_not_null()
@@ -102,7 +102,9 @@ def fit(errors: pl.DataFrame, pair_rates: pl.DataFrame) -> tuple[pl.DataFrame, d
     return pl.concat(tables), estimates
 
 
-_EMPTY = pl.DataFrame(schema={"request_id": pl.String, "log_ratio": pl.Float64, "sentence": pl.String})
+_EMPTY = pl.DataFrame(
+    schema={"request_id": pl.String, "log_ratio": pl.Float64, "racing": pl.Float64, "sentence": pl.String}
+)
 
 
 def _fit_group(rows: pl.DataFrame, pairs: pl.DataFrame) -> tuple[pl.DataFrame, IdleTimeout]:
@@ -123,11 +125,13 @@ def _fit_group(rows: pl.DataFrame, pairs: pl.DataFrame) -> tuple[pl.DataFrame, I
     fitted = paused.select(
         "request_id",
         pl.Series("log_ratio", odds + _log_ratios(gaps, rates, weights), dtype=pl.Float64),
+        pl.lit(weights.racing).alias("racing"),
         pl.Series("sentence", [sentence if is_clear and one else None for one in near], dtype=pl.String),
     )
     silent = rows.filter(pl.col("gap_s").is_null()).select(
         "request_id",
         pl.lit(odds + _NO_PREDECESSOR).alias("log_ratio"),
+        pl.lit(weights.racing).alias("racing"),
         pl.lit(None, dtype=pl.String).alias("sentence"),
     )
     return pl.concat([fitted, silent]), estimate

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from pipeline.attribute.causes import Cause
-from pipeline.attribute.coverage import missing_families
+from pipeline.attribute.coverage import DECISIVE, missing_families
 from pipeline.model import ATTRIBUTIONS
 
 INSUFFICIENT = "insufficient_evidence"
@@ -14,6 +14,12 @@ INSUFFICIENT_REMEDY = (
     "Collect the sources named in missing_sources for this time (CloudTrail or scaling activities for nodes, "
     "pod watch or audit log for pods) and attribute again"
 )
+TRUST = 0.99
+"""No set of causes is complete: what the candidates share out among them is at most this."""
+TRUST_UNWATCHED = 0.8
+"""The same where a source that could have shown another cause did not observe the instant."""
+CERTAIN_CLASSES = ("target_answered", "lambda")
+"""Classes in which the line itself names the cause."""
 NO_EVENT_CAUSES = ("unexplained", "connect_timeout", "connection_refused")
 """Verdicts that mean "and no event explains it": worth nothing where events were not observed."""
 
@@ -62,11 +68,15 @@ def decide(
     verdicts = [
         _verdict(row, missing, remedies) for row, missing in zip(joined.to_dicts(), absent, strict=True)
     ]
+    trust = pl.Series(
+        [_trust(*one) for one in zip(joined["failure_class"], absent, strict=True)], dtype=pl.Float64
+    )
     stamped = joined.with_columns(
         *(
             pl.Series(name, [verdict[name] for verdict in verdicts], dtype=pl.String)
             for name in ("cause", "remedy", "missing_sources")
         ),
+        pl.col("confidence", "runner_up_confidence") * trust,
         pl.lit(tool_version).alias("tool_version"),
         pl.lit(causes_hash).alias("causes_hash"),
     )
@@ -92,10 +102,17 @@ def _ranked_causes(candidates: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _trust(failure_class: str, missing: list[str]) -> float:
+    if failure_class in CERTAIN_CLASSES:
+        return 1.0
+    return TRUST_UNWATCHED if missing else TRUST
+
+
 def _verdict(row: dict[str, object], missing: list[str], remedies: dict[str, str]) -> dict[str, str | None]:
     cause = str(row["cause"])
     named = ",".join(missing) or None
-    if missing and cause in NO_EVENT_CAUSES:
+    decisive = DECISIVE.get(str(row["failure_class"]), ())
+    if cause in NO_EVENT_CAUSES and any(family in decisive for family in missing):
         return {"cause": INSUFFICIENT, "remedy": INSUFFICIENT_REMEDY, "missing_sources": named}
     idle_timeout_s = float(str(row["idle_timeout_s"]))
     return {

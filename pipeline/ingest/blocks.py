@@ -103,8 +103,12 @@ class Block:
 
     def numbered(self) -> Iterator[tuple[int, bytes]]:
         """All lines with their numbers within the object."""
-        for place in range(self.lines):
-            yield self.first_line + place, self.line(place)
+        start, number = self.start, self.first_line
+        while start < self.end:
+            end = self.data.find(_NEWLINE, start, self.end)
+            end = end if end >= 0 else self.end
+            yield number, self.data[start:end]
+            start, number = end + 1, number + 1
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import islice
 from typing import BinaryIO
 
 from pipeline.ingest import fast, lenient
@@ -14,6 +15,9 @@ from pipeline.ingest.tokens import LineError, tokenise
 
 _MARK = b"\xef\xbb\xbf"
 _PROBES = 7
+_PART = 20_000
+_SHORTEST = 100
+"""Bytes of a line on average, below which a block cannot be mostly entries."""
 _FEW_LINES = 8
 """Below, the fast path takes longer to set up than the exact one to finish."""
 
@@ -65,15 +69,26 @@ class ObjectReader:
 
 def parse_block(block: Block, origin: Origin) -> Iterator[Parsed]:
     """Rows and rejects of one block; together they are its lines."""
-    fields = _usual_fields(block) if block.lines >= _FEW_LINES else 0
+    fields = _usual_fields(block) if _is_worth_it(block) else 0
     rows = fast.parse(block, fields, origin) if fields >= FEWEST else None
     if rows is None:
-        yield lenient.parse(block.numbered(), origin)
+        yield from _exactly(block.numbered(), origin)
         return
     yield Parsed(rows.table.num_rows, [rows.table], [], {fields: rows.table.num_rows})
     if len(rows.left_over):
         odd = ((block.first_line + int(place), block.line(int(place))) for place in rows.left_over)
-        yield lenient.parse(odd, origin)
+        yield from _exactly(odd, origin)
+
+
+def _exactly(lines: Iterator[tuple[int, bytes]], origin: Origin) -> Iterator[Parsed]:
+    """Parse in parts: sixteen million empty lines fit into a block, but not into memory as rejects."""
+    while part := list(islice(lines, _PART)):
+        yield lenient.parse(part, origin)
+
+
+def _is_worth_it(block: Block) -> bool:
+    """Many lines, and long enough to be entries? Arrow would take room for all fields of every empty one."""
+    return block.lines >= _FEW_LINES and block.end - block.start >= block.lines * _SHORTEST
 
 
 def _usual_fields(block: Block) -> int:

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.report.safety import visible
-from pipeline.report.wording import instant, percent
+from pipeline.report.wording import percent
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ def _cell(value: object) -> str:
     if value is None:
         return "-"
     if isinstance(value, datetime):
-        return instant(value)
+        return f"{value:%Y-%m-%d %H:%M:%S.%f}"[:-3]
     return f"{value:.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
 
 

@@ -147,6 +147,12 @@ def test_a_truncated_stream_hands_out_what_was_readable_before_it_raises() -> No
     assert got
 
 
+def test_a_block_of_empty_lines_is_handed_on_in_small_parts() -> None:
+    parts = [*ObjectReader(io.BytesIO(TEXT[:4000] + b"\n" * 100_000), Origin("key")).parse()]
+    assert max(part.lines for part in parts) <= 20_000
+    assert sum(len(part.rejects) for part in parts) >= 100_000
+
+
 _HOSTILE = """
 import gzip, io, resource, sys
 sys.path.insert(0, sys.argv[1])
