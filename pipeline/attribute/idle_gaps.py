@@ -37,9 +37,8 @@ _RARITY_FLOOR = -2.0
 _PRIOR_ODDS = 4.0
 """Immediate closes are races four times in five, before any pause is seen."""
 _LEAST_SHARE = 1e-6
-_TOGETHER_S = 15.0
-"""Closes this near to another on the same target may have one cause in common: they teach no pause."""
-_ENOUGH = 4
+_MOMENT_S = 30
+"""Closes on one target within so many seconds may have one cause in common."""
 _CLASSES = ("closed_at_once", "not_connected")
 """What a race looks like; pauses of late closes (`closed_midway`) are judged by what these teach."""
 
@@ -78,7 +77,7 @@ def fit(errors: pl.DataFrame, pair_rates: pl.DataFrame) -> tuple[pl.DataFrame, d
         pair_rates: rows of `pair_rates` (``target_group_arn``, ``requests``, ``rate`` per second).
 
     Returns:
-        The table `idle_gap_fits` (request_id, log_ratio, racing, sentence) and, per target group, the estimate.
+        The table `idle_gap_fits` (request_id, log_ratio, racing, sentence), and the estimate by target group.
     """
     closes = errors.filter(
         pl.col("failure_class").is_in([*_CLASSES, "closed_midway"]) & pl.col("target_group_arn").is_not_null()
@@ -138,14 +137,15 @@ def _fit_group(rows: pl.DataFrame, pairs: pl.DataFrame) -> tuple[pl.DataFrame, I
 
 
 def _telling(paused: pl.DataFrame) -> pl.DataFrame:
-    """Immediate closes that came alone: a burst has another cause, and its pauses would mislead."""
-    closes = paused.filter(pl.col("failure_class").is_in(_CLASSES)).sort("failed_at", "request_id")
-    since_last = pl.col("failed_at").diff().dt.total_seconds(fractional=True).over("target_ip")
-    until_next = since_last.shift(-1).over("target_ip")
-    alone = closes.filter(
-        (since_last.fill_null(np.inf) > _TOGETHER_S) & (until_next.fill_null(np.inf) > _TOGETHER_S)
+    """Immediate closes, one per target and moment: a burst has one cause, and teaches one pause."""
+    moment = (pl.col("failed_at").dt.epoch("s") // _MOMENT_S).alias("moment")
+    return (
+        paused.filter(pl.col("failure_class").is_in(_CLASSES))
+        .sort("failed_at", "request_id")
+        .with_columns(moment)
+        .unique(["target_ip", "moment"], keep="first", maintain_order=True)
+        .head(_MOST_ERRORS)
     )
-    return (alone if alone.height >= min(_ENOUGH, closes.height) else closes).head(_MOST_ERRORS)
 
 
 def _floats(values: pl.Series) -> Floats:

@@ -196,7 +196,7 @@ def _episode_rate(others: Floats, exposure: Floats, quiet: Floats) -> Floats:
         + shape * np.log(scale / (scale + exposure))
         + others * np.log(exposure / (scale + exposure))
     )
-    odds = _EPISODE_ODDS * np.exp(np.clip(log_episode - log_quiet, -50.0, 50.0))
+    odds = np.exp(np.clip(log_episode - log_quiet, -50.0, 50.0))
     share = odds / (1.0 + odds)
     # That it exists at all is paid for once, by all of its errors together.
     price = _EPISODE_ODDS ** (1.0 / (1.0 + others))

@@ -64,7 +64,7 @@ select
     0.0 as support,
     1.0 as class_share,
     case
-        when version.is_affected then 1e-5
+        when version.is_affected then 5e-5
         when version.is_known then 2e-8
         else 2e-7
     end as prior_rate,

@@ -98,10 +98,10 @@ weighed as (
         entity * case
             when failure_class in ('closed_midway', 'closed_at_once')
                 then
-                    0.80 * spread(failed_after_s, -1.0, 2.0, uncertainty_s)
+                    0.83 * spread(failed_after_s, -1.0, 2.0, uncertainty_s)
                     -- Idle connections that the server closes as soon as it is asked to stop.
                     + 0.15 * spread(since_drain_s, 0.0, 5.0, 1.0)
-                    + 0.05 * spread(since_drain_s, 0.0, drain_s + 5.0, uncertainty_s)
+                    + 0.02 * spread(since_drain_s, 0.0, drain_s + 5.0, uncertainty_s)
             when is_the_pod and failure_class = 'not_connected'
                 then
                     0.5 * spread(began_after_s, -1.0, 20.0, uncertainty_s)

@@ -49,7 +49,9 @@ select
     case gateway_errors.failure_class
         when
             'before_target'
-            then 'failed before a target was chosen: ' || coalesce(gateway_errors.error_reason, 'no reason logged')
+            then
+                'failed before a target was chosen: '
+                || coalesce(gateway_errors.error_reason, 'no reason logged')
         when 'connect_timeout' then printf('no connection within %.1f s', gateway_errors.duration_s)
         when 'no_answer' then printf('no answer for %.1f s', gateway_errors.duration_s)
         when 'not_connected' then printf('not connected after %.3f s', gateway_errors.duration_s)
@@ -74,7 +76,7 @@ select
     cast(requests as double) as exposure,
     0.0 as support,
     1.0 as class_share,
-    3e-6 as prior_rate,
+    1e-5 as prior_rate,
     0.5 as prior_weight,
     null as log_likelihood,
     null as evidence

@@ -58,7 +58,7 @@ def _traffic(case: dict[str, Any]) -> list[dict[str, Any]]:
     rows = []
     for target in range(1, case.get("targets", 4) + 1):
         node = nodes.get(target, {})
-        start, end = max(node.get("joined", 0), 0), min(node.get("left", span), span)
+        start, end = max(node.get("joined", 0), 0), min(node.get("silent", node.get("left", span)), span)
         rate = case.get("rate", 2.0)
         moments = rng.uniform(start, end, int(rate * max(end - start, 0)))
         rows += [_answer(target, moment) for moment in np.sort(moments)]
