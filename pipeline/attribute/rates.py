@@ -19,6 +19,7 @@ goes (504), another refuses (502).
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -38,7 +39,8 @@ _EVENT_SHAPE = 0.4
 _CLASS_WEIGHT = 2.0
 """An event's own mix of failure classes is learnt from its errors; the cause's mix counts as two."""
 _EPISODE_ODDS = 1e-6
-"""Prior odds that a minute of a target (group) is an episode: one in two years of its minutes."""
+"""Prior odds that a minute of a target (group) is an episode: one in two years of its minutes. All errors
+of the minute pay it together, so that a long run of them outweighs it and a lone one does not."""
 _EPISODE_SHAPE, _EPISODE_REQUESTS = 0.5, 2.0
 """Within an episode any failing share is likely: Gamma(0.5) over two requests."""
 
@@ -156,23 +158,28 @@ def _normalised(rows: _Rows, log_rates: Floats, weight: float) -> Floats:
 
 
 def _log_rates(rows: _Rows, groups: _Groups, probability: Floats) -> Floats:
-    blamed = np.bincount(rows.group, probability, minlength=len(groups.kind))
-    weight = groups.prior_weight
-    mean = (blamed + weight) / np.maximum(groups.exposure + weight / groups.prior, 1e-300)
+    mean = _group_means(groups, np.bincount(rows.group, probability, minlength=len(groups.kind)))
     size = np.bincount(rows.cluster, probability)[rows.cluster]
     others = np.maximum(size - probability, 0.0) + rows.support
     rate = mean[rows.group]
     kinds = np.array(groups.kind)[rows.group]
-    of_event = (
-        (_EVENT_SHAPE + others) / (_EVENT_SHAPE / rate + rows.exposure) * _class_share(rows, probability)
-    )
-    of_episode = _episode_rate(others, np.maximum(rows.exposure - 1.0, 0.5), rate)
+    of_event = (_EVENT_SHAPE + others) / (_EVENT_SHAPE / rate + rows.exposure)
+    of_event *= _class_share(rows, probability)
     log_rate: Floats = np.log(
         np.select(
-            [kinds == "per_event", kinds == "steady", kinds == "episodic"], [of_event, rate, of_episode], 1.0
+            [kinds == "per_event", kinds == "steady", kinds == "episodic"],
+            [of_event, rate, _episode_rate(rows, groups, probability, others, rate)],
+            1.0,
         )
     )
     return log_rate
+
+
+def _group_means(groups: _Groups, blamed: NDArray[Any]) -> Floats:
+    """Rate of each group: its share of the errors over its exposure, held by its prior."""
+    weight = groups.prior_weight
+    means: Floats = (blamed + weight) / np.maximum(groups.exposure + weight / groups.prior, 1e-300)
+    return means
 
 
 def _class_share(rows: _Rows, probability: Floats) -> Floats:
@@ -185,20 +192,29 @@ def _class_share(rows: _Rows, probability: Floats) -> Floats:
     return shares
 
 
-def _episode_rate(others: Floats, exposure: Floats, quiet: Floats) -> Floats:
+def _episode_rate(rows: _Rows, groups: _Groups, probability: Floats, others: Floats, mean: Floats) -> Floats:
     """Rate of a minute given the other errors in it: quiet, or an episode, by their odds."""
-    expected = np.maximum(quiet * exposure, 1e-300)
-    log_quiet = others * np.log(expected) - expected
-    shape, scale = _EPISODE_SHAPE, _EPISODE_REQUESTS
-    log_episode = (
-        gammaln(shape + others)
-        - gammaln(shape)
-        + shape * np.log(scale / (scale + exposure))
-        + others * np.log(exposure / (scale + exposure))
-    )
-    odds = np.exp(np.clip(log_episode - log_quiet, -50.0, 50.0))
-    share = odds / (1.0 + odds)
+    exposure = np.maximum(rows.exposure - 1.0, 0.5)
+    is_episode = _episode_share(others, exposure, mean)
+    calm = np.bincount(rows.group, probability * (1.0 - is_episode), minlength=len(groups.kind))
+    quiet = _group_means(groups, calm)[rows.group]
+    failing = (_EPISODE_SHAPE + others) / (_EPISODE_REQUESTS + exposure)
     # That it exists at all is paid for once, by all of its errors together.
     price = _EPISODE_ODDS ** (1.0 / (1.0 + others))
-    rate: Floats = share * price * (shape + others) / (scale + exposure) + (1.0 - share) * quiet
+    rate: Floats = is_episode * price * failing + (1.0 - is_episode) * quiet
     return rate
+
+
+def _episode_share(others: Floats, exposure: Floats, quiet: Floats) -> Floats:
+    """How much better an episode tells the number of other errors than the quiet rate does, as a share."""
+    expected = np.maximum(quiet * exposure, 1e-300)
+    log_quiet = others * np.log(expected) - expected
+    log_episode = (
+        gammaln(_EPISODE_SHAPE + others)
+        - gammaln(_EPISODE_SHAPE)
+        + _EPISODE_SHAPE * np.log(_EPISODE_REQUESTS / (_EPISODE_REQUESTS + exposure))
+        + others * np.log(exposure / (_EPISODE_REQUESTS + exposure))
+    )
+    odds = np.exp(np.clip(log_episode - log_quiet, -50.0, 50.0))
+    share: Floats = odds / (1.0 + odds)
+    return share

@@ -17,7 +17,7 @@ failed as (
 
     select
         *,
-        minute_of(began_at) as minute,
+        minute_of(failed_at) as minute,
         printf('refused within %.3f s by a target ', duration_s)
         || coalesce(printf('that joined %.0f min before', target_age_s / 60.0), 'of unknown age') as sentence
     from gateway_errors
@@ -41,7 +41,7 @@ of_target as (
             failed.target_group_arn = target_minutes.target_group_arn
             and failed.target_ip = target_minutes.target_ip
             and failed.target_port = target_minutes.target_port
-            and minute_of(failed.failed_at) = target_minutes.minute
+            and failed.minute = target_minutes.minute
 
 ),
 
@@ -69,7 +69,7 @@ of_group as (
     inner join group_minutes
         on
             failed.target_group_arn = group_minutes.target_group_arn
-            and minute_of(failed.failed_at) = group_minutes.minute
+            and failed.minute = group_minutes.minute
 
 ),
 

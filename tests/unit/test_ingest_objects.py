@@ -76,7 +76,7 @@ def test_garbage_after_the_gzip_data_is_a_problem() -> None:
     assert (counts(parts), problem) == ((50, 50, 0), "garbage after the gzip data after 50 lines")
 
 
-@pytest.mark.parametrize("content", [b"", gzip.compress(b"")])
+@pytest.mark.parametrize("content", [b"", gzip.compress(b"")], ids=["no bytes", "empty member"])
 def test_an_object_without_lines_is_called_empty(content: bytes) -> None:
     parts, problem = read(content)
     assert (parts, problem) == ([], "empty object")

@@ -1,0 +1,71 @@
+"""The server's idle timeout, read off the pauses."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+
+from pipeline.attribute.idle_gaps import fit
+
+START = datetime(2026, 3, 2, tzinfo=UTC)
+
+
+def closes(gaps: list[float], rate: float, failure_class: str = "closed_at_once") -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "request_id": [f"r{n:04d}" for n in range(len(gaps))],
+            "failure_class": [failure_class] * len(gaps),
+            "failed_at": [START + timedelta(minutes=5 * n) for n in range(len(gaps))],
+            "target_group_arn": ["web"] * len(gaps),
+            "target_ip": ["10.0.0.1"] * len(gaps),
+            "gap_s": gaps,
+            "pair_rate": [rate] * len(gaps),
+            "idle_timeout_s": [60.0] * len(gaps),
+        }
+    )
+
+
+def pairs(rate: float, requests: int = 50_000) -> pl.DataFrame:
+    return pl.DataFrame({"target_group_arn": ["web"], "requests": [requests], "rate": [rate]})
+
+
+@pytest.mark.parametrize("timeout", [2.0, 5.0, 6.0, 20.0, 30.0])
+def test_the_timeout_is_found_on_sparse_pairs(timeout: float) -> None:
+    rng = np.random.default_rng(3)
+    rate = 0.8 / timeout
+    gaps = [timeout + rng.uniform(0.0, 0.2) for _ in range(12)]
+    _, found = fit(closes(gaps, rate), pairs(rate))
+    assert found["web"].seconds == pytest.approx(timeout, abs=0.4)
+    assert found["web"].certainty > 0.9
+    assert found["web"].racing > 0.99
+
+
+def test_ordinary_pauses_refute_a_race() -> None:
+    rng = np.random.default_rng(4)
+    gaps = list(rng.exponential(1 / 0.2, 60))
+    table, found = fit(closes(gaps, 0.2), pairs(0.2))
+    assert found["web"].racing < 0.2
+    assert table["sentence"].null_count() == table.height
+
+
+def test_busy_pairs_tell_nothing() -> None:
+    rng = np.random.default_rng(5)
+    gaps = list(rng.exponential(1 / 5.0, 40))
+    _, found = fit(closes(gaps, 5.0), pairs(5.0))
+    assert 0.2 < found["web"].racing < 0.95
+    assert found["web"].certainty < 0.8
+
+
+def test_a_pause_at_the_timeout_counts_for_a_race_and_one_beyond_against() -> None:
+    gaps = [5.05, 5.1, 5.02, 5.2, 5.0, 5.15, 5.08, 5.11, 25.0]
+    table, _ = fit(closes(gaps, 0.1), pairs(0.1))
+    by_request = dict(table.select("request_id", "log_ratio").iter_rows())
+    assert by_request["r0000"] > 2.0
+    assert by_request["r0008"] < -2.0
+
+
+def test_no_closes_give_an_empty_table() -> None:
+    table, found = fit(closes([], 1.0), pairs(1.0))
+    assert table.height == 0
+    assert found == {}
