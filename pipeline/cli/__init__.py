@@ -40,7 +40,7 @@ app = typer.Typer(
 def main() -> None:
     """Entry point: every known error becomes a sentence and its exit code."""
     try:
-        app()
+        app(prog_name="forensics")
     except ForensicsError as problem:
         remark(f"forensics: {problem}")
         sys.exit(problem.exit_code)

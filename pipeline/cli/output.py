@@ -1,6 +1,5 @@
 """Results to standard output or a file, remarks to standard error."""
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,9 +8,9 @@ from typing import BinaryIO, TextIO
 
 from rich.console import Console
 
-from pipeline.errors import StoreError
 from pipeline.ingest.pull import PullSummary
 from pipeline.report.safety import visible
+from pipeline.report.whole_file import whole_file
 from pipeline.timeline.base import Problem
 
 _MOST_REMARKS = 20
@@ -41,16 +40,8 @@ def sink(output: Path | None) -> Iterator[BinaryIO]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    partial = output.with_name(f".{output.name}.{os.getpid()}.partial")
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            yield file
-        partial.replace(output)
-    except OSError as problem:
-        raise StoreError(f"{output}: {problem.strerror}; choose another --output") from problem
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(output) as file:
+        yield file
 
 
 def remark_on(pulled: PullSummary | None, problems: list[Problem]) -> None:

@@ -6,14 +6,12 @@ the page's own script unpacks and starts it, and its hash is in the policy too.
 """
 
 import gzip
-import os
 import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -22,10 +20,10 @@ from plotly.offline import get_plotlyjs  # type: ignore[import-untyped] # plotly
 
 from pipeline import queries
 from pipeline.engine.duckdb import Engine
-from pipeline.errors import StoreError
 from pipeline.report import figures, safety, wording
 from pipeline.report.colours import look
 from pipeline.report.facts import CauseRow, Summary
+from pipeline.report.whole_file import whole_file
 
 MOST_ROWS = 2_000
 """Errors listed in the page."""
@@ -51,24 +49,8 @@ def write_page(
         StoreError: the file cannot be written.
     """
     page = render(engine, summary, title=title, manifest=manifest)
-    try:
-        _replace(path, page.encode("utf-8", "backslashreplace"))
-    except OSError as problem:
-        raise StoreError(f"{path}: the report cannot be written: {problem.strerror}") from problem
-
-
-def _replace(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as new:
-        try:
-            new.write(content)
-            new.flush()
-            os.fsync(new.fileno())
-            Path(new.name).chmod(0o644)
-            Path(new.name).replace(path)
-        except BaseException:
-            Path(new.name).unlink(missing_ok=True)
-            raise
+    with whole_file(path) as file:
+        file.write(page.encode("utf-8", "backslashreplace"))
 
 
 def render(engine: Engine, summary: Summary, *, title: str, manifest: Mapping[str, str]) -> str:

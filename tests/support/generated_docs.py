@@ -1,8 +1,10 @@
 """Writes the documents that are made from the code; a test compares them with what is committed."""
 
 import os
+import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from pipeline.attribute import causes
@@ -38,7 +40,7 @@ def causes_page() -> str:
         statuses = ", ".join(map(str, cause.statuses))
         parts.append(
             f"### {cause.id}\n\n**{cause.title}** ({statuses}). {cause.doc}\n\n"
-            f"*Change:* {cause.remedy}.\n\n"
+            f"*Change:* {_with_places(cause.remedy)}.\n\n"
             f"*Rate:* {cause.rate}. *Revealed by:* {', '.join(cause.sources) or 'the log alone'}. "
             f"*Rules:* [sql/{cause.query}.sql](../sql/{cause.query}.sql)\n"
         )
@@ -48,6 +50,11 @@ def causes_page() -> str:
         f"*Change:* {INSUFFICIENT_REMEDY}.\n"
     )
     return "\n".join(parts)
+
+
+def _with_places(remedy: str) -> str:
+    """A remedy with its placeholders as a reader expects them: <idle_timeout_s>."""
+    return re.sub(r"[{](.*?)[}]", r"<\1>", remedy)
 
 
 def schema_page() -> str:
@@ -86,7 +93,35 @@ def _help(*command: str) -> str:
     return "\n".join(line.rstrip() for line in run.stdout.strip().splitlines()) + "\n"
 
 
-PAGES = {"docs/causes.md": causes_page, "docs/schema.md": schema_page, "docs/cli.md": cli_page}
+def demo_output() -> str:
+    """What `forensics demo` prints in 80 columns, without the report's path."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = subprocess.run(
+            [sys.executable, "-m", "pipeline", "demo", "--output", f"{folder}/demo.html"],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=ROOT,
+            env={**os.environ, "COLUMNS": "80", "NO_COLOR": "1", "TERM": "dumb"},
+        )
+    lines = [line.rstrip() for line in run.stdout.splitlines() if not line.startswith("Report:")]
+    return "\n".join(lines).strip() + "\n"
+
+
+def readme_page() -> str:
+    """README.md with the demo's output in its first block."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    return re.sub(
+        r"(?s)(```console\n\$ make demo\n).*?(```\n)", lambda m: m[1] + demo_output() + m[2], text, count=1
+    )
+
+
+PAGES = {
+    "docs/causes.md": causes_page,
+    "docs/schema.md": schema_page,
+    "docs/cli.md": cli_page,
+    "README.md": readme_page,
+}
 
 
 def main() -> None:

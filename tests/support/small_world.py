@@ -3,6 +3,7 @@
 Times are seconds from the start; everything not said is quiet, covered and old.
 """
 
+import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ from pipeline.model import COVERAGE, EVENTS, LIFETIMES, REQUESTS, SETTINGS, Wind
 from pipeline.timeline.base import frame
 
 START = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
+_CLOCK = {"start": START}
 GROUP = "arn:aws:elasticloadbalancing:eu-west-1:111122223333:targetgroup/web/943f017f100becff"
 ELB = "app/shop/50dc6c495c0c9188"
 SHAPES: dict[str, dict[str, Any]] = {
@@ -29,25 +31,37 @@ SHAPES: dict[str, dict[str, Any]] = {
 }
 
 
-def attribute(case: dict[str, Any]) -> pl.DataFrame:
-    """Attributions of one case, sorted by time."""
-    requests = pa.Table.from_pylist(_traffic(case) + _errors(case), schema=REQUESTS.schema)
+def attribute(
+    case: dict[str, Any], *, start: datetime = START, order: random.Random | None = None
+) -> pl.DataFrame:
+    """Attributions of one case, sorted by time.
+
+    Args:
+        case: what happens; see the scenario files.
+        start: the instant that second 0 of the case is.
+        order: shuffles the rows of every input.
+    """
+    _CLOCK["start"] = start
+    lines = _traffic(case) + _errors(case)
+    events = [_event(one, n) for n, one in enumerate(case.get("events", []))]
+    lifetimes = _lifetimes(case)
+    for rows in (lines, events, lifetimes) if order else ():
+        order.shuffle(rows)  # type: ignore[union-attr]  # mypy does not see the condition
+    requests = pa.Table.from_pylist(lines, schema=REQUESTS.schema)
     with Engine() as engine:
         engine.attach("requests", requests)
         engine.ask("create view error_rows as select * from requests where elb_status_code in (502, 504)")
-        engine.attach(
-            "events", frame(EVENTS, [_event(one, n) for n, one in enumerate(case.get("events", []))])
-        )
+        engine.attach("events", frame(EVENTS, events))
         engine.attach("settings", frame(SETTINGS, _settings(case)))
         engine.attach("coverage", frame(COVERAGE, _coverage(case)))
-        engine.attach("lifetimes", frame(LIFETIMES, _lifetimes(case)))
+        engine.attach("lifetimes", frame(LIFETIMES, lifetimes))
         run.observe_traffic(engine)
         return run.attribute(engine, Window()).attributions
 
 
 def at(seconds: float) -> datetime:
     """The instant, seconds from the start."""
-    return START + timedelta(seconds=float(seconds))
+    return _CLOCK["start"] + timedelta(seconds=float(seconds))
 
 
 def _traffic(case: dict[str, Any]) -> list[dict[str, Any]]:
