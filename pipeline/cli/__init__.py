@@ -260,7 +260,9 @@ def _print(incident: Incident, output_format: opt.OutputFormat, output: Path | N
         return
     with sink(output) as to:
         if output_format == "table":
-            terminal.render(summary, console(io.TextIOWrapper(to, encoding="utf-8", write_through=True)))
+            text = io.TextIOWrapper(to, encoding="utf-8", write_through=True)
+            terminal.render(summary, console(text))
+            text.detach()
         else:
             formats.write(incident.attributions, summary, output_format, to)
 
