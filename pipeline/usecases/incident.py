@@ -19,6 +19,7 @@ from pipeline.ingest.pull import PullSummary, pull
 from pipeline.model import COVERAGE, EVENTS, LIFETIMES, OBJECTS, REJECTED_LINES, REQUESTS, SETTINGS, Window
 from pipeline.timeline import archive
 from pipeline.timeline.base import Problem
+from pipeline.timeline.clocks import disagreements
 from pipeline.timeline.folder import read_timeline
 from pipeline.timeline.lifetimes import reconcile
 
@@ -164,6 +165,7 @@ def _attach_timeline(engine: Engine, question: Question, store: Path) -> list[Pr
     for table in (EVENTS, COVERAGE, SETTINGS):
         engine.attach(table.name, frames[table.name])
     sightings = observe_traffic(engine)
+    problems = [*problems, *disagreements(frames["events"], sightings)]
     engine.attach(LIFETIMES.name, reconcile(frames["events"], frames["settings"], sightings))
     return problems
 
