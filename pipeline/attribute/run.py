@@ -29,6 +29,7 @@ _ERRORS = (
     "service_ports",
     "pod_ends",
     "bursts",
+    "episodes",
 )
 
 

@@ -3,7 +3,7 @@
 -- title = "Connecting to a target timed out, nothing in its life explains it"
 -- statuses = [504]
 -- rate = "episodic"
--- needs = ["gateway_errors", "target_groups", "target_minutes"]
+-- needs = ["episodes", "target_groups"]
 -- sources = ["nodes"]
 -- remedy = "Find what drops packets between load balancer and target: security groups, network ACLs and routes of the target, its accept queue under load, its conntrack table"
 -- ///
@@ -11,90 +11,22 @@
 -- A SYN went unanswered for the fixed 10 s. Episodes are local in time: of one target, or of a whole
 -- target group when the network or the load is at fault.
 
-with
-
-failed as (
-
-    select
-        *,
-        minute_of(failed_at) as minute,
-        printf('no connection within %.1f s to a target ', duration_s)
-        || coalesce(printf('that joined %.0f min before', target_age_s / 60.0), 'of unknown age') as sentence
-    from gateway_errors
-    where failure_class in ('connect_timeout', 'tls_timeout')
-
-),
-
-of_target as (
-
-    select
-        failed.request_id,
-        'target ' || failed.target_group_arn || ' ' || failed.target_ip || ':'
-        || cast(failed.target_port as varchar) || ' ' || cast(failed.minute as varchar) as cluster_id,
-        failed.target_group_arn as rate_group,
-        cast(target_minutes.requests as double) as exposure,
-        failed.target_rate,
-        failed.sentence
-    from failed
-    inner join target_minutes
-        on
-            failed.target_group_arn = target_minutes.target_group_arn
-            and failed.target_ip = target_minutes.target_ip
-            and failed.target_port = target_minutes.target_port
-            and failed.minute = target_minutes.minute
-
-),
-
-group_minutes as (
-
-    select
-        target_group_arn,
-        minute,
-        sum(requests) as requests
-    from target_minutes
-    group by target_group_arn, minute
-
-),
-
-of_group as (
-
-    select
-        failed.request_id,
-        'group ' || failed.target_group_arn || ' ' || cast(failed.minute as varchar) as cluster_id,
-        failed.target_group_arn as rate_group,
-        cast(group_minutes.requests as double) as exposure,
-        failed.target_rate,
-        failed.sentence
-    from failed
-    inner join group_minutes
-        on
-            failed.target_group_arn = group_minutes.target_group_arn
-            and failed.minute = group_minutes.minute
-
-),
-
-both_scopes as (
-
-    select * from of_target
-    union all
-    select * from of_group
-
-)
-
 select
     request_id,
-    cluster_id,
-    rate_group,
+    episode_id as cluster_id,
+    target_group_arn as rate_group,
     cast(null as varchar) as event_id,
     cast(null as double) as lag_s,
-    exposure,
+    requests as exposure,
     0.0 as support,
     1.0 as class_share,
     cast(null as double) as prior_rate,
     cast(null as double) as prior_weight,
     ln(0.5 * target_rate) as log_likelihood,
-    sentence as evidence
-from both_scopes
+    printf('no connection within %.1f s to a target ', duration_s)
+    || coalesce(printf('that joined %.0f min before', target_age_s / 60.0), 'of unknown age') as evidence
+from episodes
+where failure_class in ('connect_timeout', 'tls_timeout')
 
 union all
 

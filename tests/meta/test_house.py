@@ -50,7 +50,7 @@ def test_the_seed_six_and_the_first_others_are_there() -> None:
 def test_a_cause_names_every_table_that_it_reads(name: str) -> None:
     cause = CAUSES[name]
     code = re.sub(r"--.*", "", queries.read(cause.query))
-    tables = set(re.findall(r"(?:from|join)\s+([a-z_]+)", code))
+    tables = set(re.findall(r"\b(?:from|join)\s+([a-z_]+)", code))
     steps = set(re.findall(r"^([a-z_]+) as \($", code, re.MULTILINE))
     assert tables - steps == set(cause.needs)
 
