@@ -32,6 +32,8 @@ _ERRORS = (
     "episodes",
 )
 
+_DIGITS = 9
+
 
 def observe_traffic(engine: Engine) -> pl.DataFrame:
     """Summarise the requests per minute and target.
@@ -57,8 +59,11 @@ def attribute(engine: Engine, window: Window) -> Verdicts:
     engine.attach("idle_gap_fits", fits)
     causes = catalogue.load()
     found = [engine.frame(cause.query).with_columns(pl.lit(cause.id).alias("cause")) for cause in causes]
-    stated = pl.concat(found, how="vertical_relaxed").join(
-        errors.select("request_id", "failure_class"), on="request_id", how="left", maintain_order="left"
+    # Sums of floats depend on the order in which threads add them: the last digits are no evidence.
+    stated = (
+        pl.concat(found, how="vertical_relaxed")
+        .with_columns(pl.col("log_likelihood").round(_DIGITS))
+        .join(errors.select("request_id", "failure_class"), "request_id", "left", maintain_order="left")
     )
     candidates = posterior(stated, causes)
     attributions = decide(

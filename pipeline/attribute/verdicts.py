@@ -20,6 +20,7 @@ TRUST_UNWATCHED = 0.8
 """The same where a source that could have shown another cause did not observe the instant."""
 CERTAIN_CLASSES = ("target_answered", "lambda")
 """Classes in which the line itself names the cause."""
+_DIGITS = 6
 NO_EVENT_CAUSES = ("unexplained", "connect_timeout", "connection_refused")
 """Verdicts that mean "and no event explains it": worth nothing where events were not observed."""
 
@@ -76,7 +77,7 @@ def decide(
             pl.Series(name, [verdict[name] for verdict in verdicts], dtype=pl.String)
             for name in ("cause", "remedy", "missing_sources")
         ),
-        pl.col("confidence", "runner_up_confidence") * trust,
+        (pl.col("confidence", "runner_up_confidence") * trust).round(_DIGITS),
         pl.lit(tool_version).alias("tool_version"),
         pl.lit(causes_hash).alias("causes_hash"),
     )

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Annotated
 
 import duckdb
-import polars as pl
 import typer
 
 from pipeline import __version__, config
+from pipeline.cli import lake
 from pipeline.cli import options as opt
 from pipeline.cli.output import console, remark, remark_on, sink
 from pipeline.cli.progress import PullProgress
@@ -35,6 +35,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+app.add_typer(lake.app)
 
 
 def main() -> None:
@@ -278,7 +280,7 @@ def _write_page(incident: Incident, path: Path, title: str) -> None:
 
 def _answer(incident: Incident, query: str) -> None:
     try:
-        story.render_rows(pl.DataFrame(incident.engine.ask(query).to_arrow_table()), console())
+        story.render_rows(incident.engine.ask(query), console())
     except duckdb.Error as problem:
         raise UsageError(f"sql: {problem}") from problem
 

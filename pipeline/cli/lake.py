@@ -41,8 +41,24 @@ def check(*, store: opt.Store = None) -> None:
         remark(
             f"{report.unchecked:,} files are from before checksums were kept; only their rows were counted"
         )
+    if report.damaged:
+        remark("forensics lake repair forgets the objects in damaged files; the next pull reads them again")
     if report.findings:
         raise typer.Exit(1)
+
+
+@app.command()
+def repair(*, store: opt.Store = None) -> None:
+    """Forget every object with rows in a damaged file, so that the next pull reads it again.
+
+    Examples: forensics lake repair --store ./lake
+    """
+    keys = usecases.repair(config.load(store=store))
+    for key in keys:
+        typer.echo(visible(key))
+    remark(
+        f"{len(keys):,} objects forgotten; forensics pull reads them again" if keys else "nothing is damaged"
+    )
 
 
 @app.command()

@@ -83,9 +83,10 @@ class Engine:
         """All rows of a small table."""
         return pl.DataFrame(self._connection.table(name).to_arrow_table())
 
-    def ask(self, statement: str) -> duckdb.DuckDBPyConnection:
-        """Run a user's own statement (``forensics sql``); DuckDB's errors pass through."""
-        return self._connection.execute(statement)
+    def ask(self, statement: str) -> pl.DataFrame:
+        """Rows of a user's own statement (``forensics sql``); DuckDB's errors pass through."""
+        relation = self._connection.sql(statement)
+        return pl.DataFrame() if relation is None else pl.DataFrame(relation.to_arrow_table())
 
     def _wanted(self, statement: str, values: Mapping[str, object] | None) -> dict[str, Any]:
         """The values that a statement names; DuckDB refuses surplus ones."""

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.ingest import parquet, partitions
+from pipeline.ingest import grouped, parquet, partitions
+from pipeline.ingest.arrow import Column
 from pipeline.ingest.lake import Lake
 from pipeline.ingest.ledger import FileEntry, ObjectEntry
 from pipeline.ingest.parsed import Parsed, Reject, rejects_table
 from pipeline.ingest.partitions import Partition
+from pipeline.model import SYMBOL, TEXT
 
 ROWS = 100_000
 """Rows of a batch: large row groups read fast, and two batches fit into memory easily."""
@@ -98,23 +100,33 @@ class Batch:
         self._files.append((_entry(self._lake, "requests", partition, table), locators))
         errors = table.filter(pc.is_in(table.column("elb_status_code"), _GATEWAY_ERRORS))
         if errors.num_rows:
-            self._files.append((_entry(self._lake, "errors", partition, errors), locators))
+            self._files.append((_entry(self._lake, "errors", partition, _compact(errors)), locators))
 
     def _write_rejects(self) -> None:
         if not self._rejects:
             return
         table = pa.concat_tables([rejects_table(key, rejects) for key, rejects in self._rejects])
         path = parquet.write(self._lake.root, "rejected_lines", table)
-        self._files.append((FileEntry("rejected_lines", path), sorted(self._reject_locators)))
+        entry = FileEntry("rejected_lines", path, rows=table.num_rows)
+        self._files.append((grouped.sealed(self._lake.root, entry), sorted(self._reject_locators)))
         self._rejects, self._reject_count, self._reject_bytes = [], 0, 0
         self._reject_locators = set()
+
+
+def _compact(table: pa.Table) -> pa.Table:
+    """The same rows with dictionaries of their own: a few rows would carry those of the whole batch."""
+    columns: list[Column] = [
+        column.cast(TEXT).dictionary_encode() if column.type == SYMBOL else column for column in table.columns
+    ]
+    return pa.Table.from_arrays(columns, schema=table.schema)
 
 
 def _entry(lake: Lake, kind: str, partition: Partition, table: pa.Table) -> FileEntry:
     path = parquet.write_requests(lake.root, f"{kind}/{partition.folder}", table)
     span = pc.min_max(table.column("time"))
     first, last = (span[end].cast(_MICROS).as_py() for end in ("min", "max"))
-    return FileEntry(kind, path, partition.elb, first, last)
+    entry = FileEntry(kind, path, partition.elb, first, last, table.num_rows)
+    return grouped.sealed(lake.root, entry)
 
 
 def now_us() -> int:

@@ -1,11 +1,10 @@
 """The lake: Parquet files below one folder, and the ledger that says which of them count."""
 
 import contextlib
-import fcntl
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -14,16 +13,19 @@ from typing import Self
 import pyarrow as pa
 
 from pipeline.errors import StoreError
-from pipeline.ingest import keys, replace
+from pipeline.ingest import grouped, keys, replace
 from pipeline.ingest.ledger import FileEntry, Ledger, ObjectEntry
+from pipeline.ingest.lock import WriterLock
 from pipeline.ingest.parquet import UNFINISHED
 from pipeline.model import OBJECTS, Window
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_FOLDERS = ("requests", "errors", "rejected_lines")
+FOLDERS = ("requests", "errors", "rejected_lines")
 _GRACE_US = 3_600_000_000
 """A retired file stays this long for readers that hold an older list."""
+_PATIENCE_S = 10.0
+"""A writer waits this long for another one; cleaning up after a crash takes less."""
 
 
 class Lake:
@@ -38,7 +40,10 @@ class Lake:
         """Use :meth:`open`."""
         self.root = root
         self.ledger = ledger
+        self._lock = WriterLock(root / "lock")
         self._committing = threading.Lock()
+        self._is_writer = False
+        self._durable: set[Path] = set()
 
     @classmethod
     def open(cls, store: Path) -> Self:
@@ -64,6 +69,12 @@ class Lake:
     ) -> None:
         """Close the ledger."""
         self.ledger.close()
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Everything asked inside belongs to one committed state, whatever writers do meanwhile."""
+        with self.ledger.snapshot():
+            yield
 
     def request_files(self, window: Window, load_balancer: str | None = None) -> list[str]:
         """Files that can hold rows of the window (by their first and last ``time``) and the load balancer.
@@ -143,76 +154,128 @@ class Lake:
         return locator if taken else object_key
 
     def commit(
-        self, objects: Sequence[ObjectEntry], files: Sequence[tuple[FileEntry, Sequence[str]]]
+        self,
+        objects: Sequence[ObjectEntry],
+        files: Sequence[tuple[FileEntry, Sequence[str]]],
     ) -> None:
         """Make objects and their files part of the lake at once; former rows of the objects leave it."""
         with self._committing:
             rest, retired = replace.without(self.root, self.ledger, [entry.locator for entry in objects])
-            self.ledger.commit(objects, [*files, *rest], retired, time.time_ns() // 1000)
+            self._commit(objects, [*files, *rest], retired)
+
+    def exchange(
+        self,
+        retired: Sequence[str],
+        files: Sequence[tuple[FileEntry, Sequence[str]]],
+        expired: Mapping[str, tuple[int, int]] | None = None,
+    ) -> None:
+        """Put files in the place of others at once; ``expired`` counts rows and rejects that leave by key."""
+        with self._committing:
+            self._commit([], files, retired, expired)
+
+    def _commit(
+        self,
+        objects: Sequence[ObjectEntry],
+        files: Sequence[tuple[FileEntry, Sequence[str]]],
+        retired: Sequence[str],
+        expired: Mapping[str, tuple[int, int]] | None = None,
+        forgotten: Sequence[str] = (),
+    ) -> None:
+        if not self._is_writer:
+            raise StoreError(f"{self.root}: not open for writing any more; nothing was changed")
+        self._make_durable(file.path for file, _ in files)
+        self.ledger.commit(objects, files, retired, time.time_ns() // 1000, expired, forgotten)
+
+    def _make_durable(self, paths: Iterable[str]) -> None:
+        """The folders above new files must survive a loss of power before the ledger names the files."""
+        above = {parent for path in paths for parent in (self.root / path).parent.parents}
+        fresh = {parent for parent in above if parent.is_relative_to(self.root)} - self._durable
+        for folder in sorted(fresh, reverse=True):
+            grouped.sync(folder)
+        self._durable |= fresh
+
+    def forget(self, locators: Sequence[str]) -> None:
+        """Take objects and their rows out of the lake, as if they had never been read."""
+        with self._committing:
+            rest, retired = replace.without(self.root, self.ledger, locators)
+            self._commit([], rest, retired, forgotten=locators)
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
         """Hold the store for writing.
 
         Raises:
-            StoreError: another process is writing, or the store cannot be written.
+            StoreError: another process goes on writing, or the store cannot be written.
         """
-        with self._locked() as held:
+        with self._lock.held(_PATIENCE_S) as held:
             if not held:
                 raise StoreError(
-                    f"{self.root}: another process is writing to this store; wait for it to finish"
+                    f"{self.root}: another process is writing to this store (process "
+                    f"{self._lock.writer}); wait for it to finish"
                 )
-            self._clean()
-            self._mark(os.getpid())
-            yield
-            self._mark(None)
-
-    @contextlib.contextmanager
-    def _locked(self) -> Iterator[bool]:
-        """Try to take the writer's lock; the file holds the writer's process id while it writes."""
-        try:
-            handle = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT, 0o644)
-        except OSError as problem:
-            raise StoreError(f"{self.root}: the store cannot be written: {problem.strerror}") from problem
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(handle)
-            yield False
-            return
-        try:
-            yield True
-        finally:
-            os.close(handle)
-
-    def _mark(self, process: int | None) -> None:
-        (self.root / "lock").write_text("" if process is None else f"{process}\n", encoding="ascii")
+            self._lock.mark()
+            self.clean()
+            self._is_writer = True
+            try:
+                yield
+            finally:
+                with self._committing:
+                    self._is_writer = False
+                with contextlib.suppress(StoreError):  # else the next one to open the store cleans up
+                    self.clean()
+                    self._lock.clear()
 
     def _recover(self) -> None:
         """Clean up after a writer that did not come to its end."""
-        lock = self.root / "lock"
-        if not lock.is_file() or not lock.stat().st_size:
+        if self._lock.writer is None:
             return
-        with contextlib.suppress(StoreError), self._locked() as held:  # a read-only store is left as it is
+        with contextlib.suppress(StoreError), self._lock.held(0) as held:  # read-only: left as it is
             if held:
-                self._clean()
-                self._mark(None)
+                self.clean()
+                self._lock.clear()
 
-    def _clean(self) -> None:
-        now = time.time_ns() // 1000
-        expired = self.ledger.forget_retired(now - _GRACE_US)
-        kept = {str(path) for (path,) in self.ledger.ask("select path from retired_files")}
-        known = {str(path) for (path,) in self.ledger.ask("select path from files")} | kept
-        for path in [*self._present()]:
-            if path not in known or path in expired:
+    def clean(self) -> None:
+        """Remove files that the ledger does not know, and retired ones after their time; only as the writer.
+
+        Raises:
+            StoreError: the ledger cannot be written.
+        """
+        expired = self.ledger.retired(time.time_ns() // 1000 - _GRACE_US)
+        known = self.known_files() - set(expired)
+        for path in [*self.present_files()]:
+            if path not in known and path.endswith((".parquet", UNFINISHED)):
                 with contextlib.suppress(OSError):
                     (self.root / path).unlink()
+        self.ledger.forget_retired([path for path in expired if not (self.root / path).exists()])
+        self._remove_empty_folders()
 
-    def _present(self) -> Iterator[str]:
-        for folder in _FOLDERS:
+    def known_files(self) -> set[str]:
+        """Paths that the ledger names: of the lake's files and of retired ones."""
+        found = self.ledger.ask("select path from files union select path from retired_files")
+        return {str(path) for (path,) in found}
+
+    def present_files(self) -> Iterator[str]:
+        """Paths, below the store, of all files in the lake's folders."""
+        for folder in FOLDERS:
             for place, _, names in os.walk(self.root / folder):
                 relative = Path(place).relative_to(self.root)
-                yield from (str(relative / name) for name in names if name.endswith((".parquet", UNFINISHED)))
+                yield from (str(relative / name) for name in names)
+
+    @property
+    def has_writer(self) -> bool:
+        """Is a process, perhaps this one, writing?"""
+        try:
+            with self._lock.held(0) as held:
+                return not held
+        except StoreError:
+            return False
+
+    def _remove_empty_folders(self) -> None:
+        self._durable.clear()
+        for folder in FOLDERS:
+            for place, _, _ in os.walk(self.root / folder, topdown=False):
+                with contextlib.suppress(OSError):  # not empty
+                    Path(place).rmdir()
 
 
 def _micros(moment: datetime | None) -> int | None:

@@ -5,46 +5,22 @@ A file is part of the lake when the ledger says so, and only then.
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 from pipeline.errors import StoreError
+from pipeline.ingest.ledger_schema import bring_up_to_date, refuse_newer
 
-_SCHEMA = """
-create table if not exists objects (
-    id integer primary key,
-    locator text not null unique,
-    object_key text not null,
-    base_name text not null,
-    etag text not null,
-    content_hash text not null,
-    size integer not null,
-    lines integer not null,
-    rows integer not null,
-    rejected integer not null,
-    problem text,
-    parser_version text not null,
-    ingested_at integer not null
-);
-create index if not exists objects_by_name on objects (base_name);
-create index if not exists objects_by_key on objects (object_key);
-create table if not exists files (
-    id integer primary key,
-    kind text not null,
-    path text not null unique,
-    elb text,
-    first_time integer,
-    last_time integer
-);
-create table if not exists file_objects (
-    file_id integer not null references files (id) on delete cascade,
-    object_id integer not null references objects (id) on delete cascade,
-    primary key (file_id, object_id)
-);
-create index if not exists file_objects_by_object on file_objects (object_id);
-create table if not exists retired_files (path text primary key, retired_at integer not null);
-"""
+_WAIT_S = 30.0
+_CANNOT_WRITE = {
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_PERM,
+}
 
 
 @dataclass(frozen=True)
@@ -68,13 +44,36 @@ class ObjectEntry:
 
 @dataclass(frozen=True)
 class FileEntry:
-    """One Parquet file: path below the lake, load balancer (None: several), µs of its first and last row."""
+    """One Parquet file.
+
+    Attributes:
+        kind: requests, errors or rejected_lines.
+        path: below the lake.
+        elb: load balancer; None: several, or unknown.
+        first_time: µs of the earliest row; None for rejected lines.
+        last_time: µs of the latest row.
+        rows: how many it holds; None in files from before this was recorded.
+        size: bytes.
+        crc32: checksum of its bytes.
+    """
 
     kind: str
     path: str
     elb: str | None = None
     first_time: int | None = None
     last_time: int | None = None
+    rows: int | None = None
+    size: int | None = None
+    crc32: int | None = None
+
+
+_OBJECT_COLUMNS = [one.name for one in fields(ObjectEntry)]
+_FILE_COLUMNS = [one.name for one in fields(FileEntry)]
+FILE_COLUMNS = ", ".join(f"files.{name}" for name in _FILE_COLUMNS)
+"""For queries whose rows become a FileEntry."""
+
+NewFiles = Iterable[tuple[FileEntry, Sequence[str]]]
+"""Files, each with the locators of the objects in it."""
 
 
 class Ledger:
@@ -83,34 +82,55 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         """Open or create the ledger; a StoreError says why it cannot be."""
         self._path = path
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._connection = self._connect(path)
 
     def _connect(self, path: Path) -> sqlite3.Connection:
+        uri = path.absolute().as_uri()
         try:
-            return self._opened(f"{path.absolute().as_uri()}?mode=rwc", prepare=True)
+            return self._opened(f"{uri}?mode=rwc", prepare=True)
         except sqlite3.OperationalError as problem:
             if not path.is_file():
                 raise StoreError(
                     f"{path}: cannot create the ledger: {problem}; is the folder writable?"
                 ) from problem
+            if problem.sqlite_errorcode & 0xFF not in _CANNOT_WRITE:
+                raise StoreError(f"{path}: cannot open the ledger: {problem}") from problem
+            return self._read_only(uri)
         except sqlite3.DatabaseError as problem:
             raise StoreError(f"{path}: is no ledger of this tool: {problem}") from problem
-        try:  # a store on read-only media can still be read
-            return self._opened(f"{path.absolute().as_uri()}?immutable=1", prepare=False)
-        except sqlite3.Error as problem:
-            raise StoreError(f"{path}: cannot read the ledger: {problem}") from problem
+
+    def _read_only(self, uri: str) -> sqlite3.Connection:
+        """A store on read-only or full media can still be read.
+
+        What the log beside the ledger holds counts too: only without such a log may SQLite ignore it.
+        """
+        log = self._path.with_name(self._path.name + "-wal")
+        modes = ["mode=ro"] if log.is_file() and log.stat().st_size else ["mode=ro", "immutable=1"]
+        failure: sqlite3.Error | None = None
+        for mode in modes:
+            try:
+                return self._opened(f"{uri}?{mode}", prepare=False)
+            except sqlite3.Error as problem:
+                failure = problem
+        raise StoreError(
+            f"{self._path}: cannot read the ledger: {failure}; is the store full or read-only?"
+        ) from failure
 
     @staticmethod
     def _opened(uri: str, *, prepare: bool) -> sqlite3.Connection:
-        connection = sqlite3.connect(uri, uri=True, timeout=30, check_same_thread=False, isolation_level=None)
+        connection = sqlite3.connect(
+            uri, uri=True, timeout=_WAIT_S, check_same_thread=False, isolation_level=None
+        )
         try:
             connection.execute("pragma foreign_keys = on")
+            refuse_newer(connection)
             if prepare:
                 connection.execute("pragma journal_mode = wal")
-                connection.executescript(_SCHEMA)
+                connection.execute("pragma synchronous = full")
+                bring_up_to_date(connection)
             connection.execute("select 1 from objects limit 1").fetchone()
-        except sqlite3.Error:
+        except (sqlite3.Error, StoreError):
             connection.close()
             raise
         return connection
@@ -128,99 +148,108 @@ class Ledger:
             except sqlite3.Error as problem:
                 raise StoreError(f"{self._path}: cannot read the ledger: {problem}") from problem
 
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """All questions asked inside see one committed state; other threads wait."""
+        with self._lock:
+            self.ask("begin")
+            try:
+                yield
+            finally:
+                self.ask("rollback")
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            try:
+                self._connection.execute("begin immediate")
+                yield self._connection
+                self._connection.execute("commit")
+            except sqlite3.Error as problem:
+                raise StoreError(f"{self._path}: cannot write the ledger: {problem}") from problem
+            finally:
+                if self._connection.in_transaction:
+                    with suppress(sqlite3.Error):  # a full disk has rolled it back already
+                        self._connection.execute("rollback")
+
     def commit(
         self,
         objects: Sequence[ObjectEntry],
-        files: Iterable[tuple[FileEntry, Sequence[str]]],
+        files: NewFiles,
         retired: Sequence[str],
         now: int,
+        expired: Mapping[str, tuple[int, int]] | None = None,
+        forgotten: Sequence[str] = (),
     ) -> None:
         """Add objects and files and retire files, all or nothing.
 
         Args:
             objects: new objects; one with a known locator takes the place of the former.
             files: new files, each with the locators of the objects in it.
-            retired: paths of files that new ones replace.
+            retired: paths of files that leave the lake.
             now: µs since 1970, UTC.
+            expired: rows and rejected lines that leave the lake for their age, by object key.
+            forgotten: locators of objects that are to be read again.
 
         Raises:
             StoreError: the ledger cannot be written; nothing has changed.
         """
-        with self._lock:
-            try:
-                self._connection.execute("begin immediate")
-                try:
-                    self._retire(retired, now)
-                    for entry in objects:
-                        self._add_object(entry)
-                    for file, locators in files:
-                        self._add_file(file, locators)
-                except BaseException:
-                    self._connection.execute("rollback")
-                    raise
-                self._connection.execute("commit")
-            except sqlite3.Error as problem:
-                raise StoreError(f"{self._path}: cannot write the ledger: {problem}") from problem
-
-    def _retire(self, paths: Sequence[str], now: int) -> None:
-        self._connection.executemany("delete from files where path = ?", [(path,) for path in paths])
-        self._connection.executemany(
-            "insert or replace into retired_files values (?, ?)", [(path, now) for path in paths]
-        )
-
-    def _add_object(self, entry: ObjectEntry) -> None:
-        self._connection.execute("delete from objects where locator = ?", (entry.locator,))
-        self._connection.execute(
-            "insert into objects (locator, object_key, base_name, etag, content_hash, size, lines, rows,"
-            " rejected, problem, parser_version, ingested_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                *(
-                    entry.locator,
-                    entry.object_key,
-                    entry.base_name,
-                    entry.etag,
-                    entry.content_hash,
-                    entry.size,
-                ),
-                *(
-                    entry.lines,
-                    entry.rows,
-                    entry.rejected,
-                    entry.problem,
-                    entry.parser_version,
-                    entry.ingested_at,
-                ),
-            ),
-        )
-
-    def _add_file(self, file: FileEntry, locators: Sequence[str]) -> None:
-        added = self._connection.execute(
-            "insert into files (kind, path, elb, first_time, last_time) values (?, ?, ?, ?, ?)",
-            (file.kind, file.path, file.elb, file.first_time, file.last_time),
-        )
-        self._connection.executemany(
-            "insert into file_objects select ?, id from objects where locator = ?",
-            [(added.lastrowid, locator) for locator in locators],
-        )
+        with self._transaction() as connection:
+            _retire(connection, retired, now)
+            connection.executemany("delete from objects where locator = ?", [(one,) for one in forgotten])
+            for entry in objects:
+                _add_object(connection, entry)
+            for file, locators in files:
+                _add_file(connection, file, locators)
+            connection.executemany(
+                "update objects set expired_rows = expired_rows + ?,"
+                " expired_rejected = expired_rejected + ? where object_key = ?",
+                [(*counts, key) for key, counts in (expired or {}).items()],
+            )
 
     def touch(self, locator: str, etag: str) -> None:
         """Note a new ETag of an object whose content is the same."""
-        with self._lock:
-            try:
-                self._connection.execute("update objects set etag = ? where locator = ?", (etag, locator))
-            except sqlite3.Error as problem:
-                raise StoreError(f"{self._path}: cannot write the ledger: {problem}") from problem
+        with self._transaction() as connection:
+            connection.execute("update objects set etag = ? where locator = ?", (etag, locator))
 
-    def forget_retired(self, before: int) -> list[str]:
-        """Paths of files that were retired before ``before`` (µs); they are forgotten with this call."""
-        paths = [
-            str(row[0]) for row in self.ask("select path from retired_files where retired_at < ?", (before,))
-        ]
-        with self._lock:
-            try:
-                self._connection.executemany(
-                    "delete from retired_files where path = ?", [(p,) for p in paths]
-                )
-            except sqlite3.Error as problem:
-                raise StoreError(f"{self._path}: cannot write the ledger: {problem}") from problem
-        return paths
+    def retired(self, before: int) -> list[str]:
+        """Paths of files that were retired before ``before`` (µs)."""
+        found = self.ask("select path from retired_files where retired_at < ?", (before,))
+        return [str(path) for (path,) in found]
+
+    def forget_retired(self, paths: Sequence[str]) -> None:
+        """Retired files are gone from the disk."""
+        if paths:
+            with self._transaction() as connection:
+                connection.executemany("delete from retired_files where path = ?", [(p,) for p in paths])
+
+
+def _retire(connection: sqlite3.Connection, paths: Sequence[str], now: int) -> None:
+    connection.executemany("delete from files where path = ?", [(path,) for path in paths])
+    connection.executemany(
+        "insert or replace into retired_files values (?, ?)", [(path, now) for path in paths]
+    )
+
+
+def _add_object(connection: sqlite3.Connection, entry: ObjectEntry) -> None:
+    connection.execute("delete from objects where locator = ?", (entry.locator,))
+    connection.execute(_insert("objects", _OBJECT_COLUMNS), astuple(entry))
+
+
+def _add_file(connection: sqlite3.Connection, file: FileEntry, locators: Sequence[str]) -> None:
+    added = connection.execute(_insert("files", _FILE_COLUMNS), astuple(file))
+    connection.executemany(
+        "insert into file_objects select ?, id from objects where locator = ?",
+        [(added.lastrowid, locator) for locator in locators],
+    )
+
+
+def _insert(table: str, columns: Sequence[str]) -> str:
+    return f"insert into {table} ({', '.join(columns)}) values ({', '.join('?' * len(columns))})"  # noqa: S608 - own names
+
+
+def file_entry(row: Sequence[object]) -> FileEntry:
+    """A row of FILE_COLUMNS."""
+    kind, path, elb, *numbers = row
+    name = None if elb is None else str(elb)
+    return FileEntry(str(kind), str(path), name, *(n if isinstance(n, int) else None for n in numbers))

@@ -15,22 +15,29 @@ from pipeline.model import REQUESTS
 
 UNFINISHED = ".tmp"
 
-_DICTIONARY = [field.name for field in REQUESTS.schema if pa.types.is_dictionary(field.type)]
-_ENCODING = {
-    "time": "DELTA_BINARY_PACKED",
-    "request_creation_time": "DELTA_BINARY_PACKED",
-    "line_number": "DELTA_BINARY_PACKED",
-    "trace_id": "DELTA_BYTE_ARRAY",
-}
-_WITH_STATISTICS = ["time", "request_creation_time", "elb", "elb_status_code", "target_ip"]
-"""Columns that queries narrow down by; smallest and largest URLs would cost a fifth of the writing."""
-
+_SYMBOLS = [field.name for field in REQUESTS.schema if pa.types.is_dictionary(field.type)]
 _FEW_VALUES = [
-    *("client_port", "target_port", "elb_status_code", "target_status_code"),
+    *("target_port", "elb_status_code", "target_status_code"),
     *("request_processing_time", "target_processing_time", "response_processing_time"),
     *("request_line", "redirect_url", "transformed_uri", "extra_fields.list.element"),
 ]
-_WITH_DICTIONARY: Argument = [*_DICTIONARY, *_FEW_VALUES]
+_NUMBERS = ["client_port", "received_bytes", "sent_bytes"]
+"""Many values of few bits: cutting the bits off takes half the time of packing whole numbers with zstd."""
+
+REQUESTS_LAYOUT: Argument = {
+    "compression": "zstd",
+    "compression_level": 1,  # level 3 takes a third more time, and more bytes
+    "use_dictionary": [*_SYMBOLS, *_FEW_VALUES],
+    "column_encoding": {
+        **dict.fromkeys(["time", "request_creation_time", "line_number", *_NUMBERS], "DELTA_BINARY_PACKED"),
+        "trace_id": "DELTA_BYTE_ARRAY",
+    },
+    # What queries narrow down by; smallest and largest URLs would cost a fifth of the writing.
+    "write_statistics": ["time", "request_creation_time", "elb", "elb_status_code", "target_ip"],
+}
+"""How files of the schema `requests` are written."""
+PLAIN_LAYOUT: Argument = {"compression": "zstd", "compression_level": 1}
+"""How all others are."""
 
 
 def write_requests(root: Path, folder: str, table: pa.Table) -> str:
@@ -40,15 +47,7 @@ def write_requests(root: Path, folder: str, table: pa.Table) -> str:
         StoreError: the file system refuses.
     """
     with _new_file(root, folder) as (temporary, relative):
-        pq.write_table(
-            table,
-            temporary,
-            compression="zstd",
-            compression_level=1,
-            use_dictionary=_WITH_DICTIONARY,
-            column_encoding=_ENCODING,
-            write_statistics=_WITH_STATISTICS,
-        )
+        pq.write_table(table, temporary, **REQUESTS_LAYOUT)
     return relative
 
 
@@ -59,7 +58,7 @@ def write(root: Path, folder: str, table: pa.Table) -> str:
         StoreError: the file system refuses.
     """
     with _new_file(root, folder) as (temporary, relative):
-        pq.write_table(table, temporary, compression="zstd", compression_level=1)
+        pq.write_table(table, temporary, **PLAIN_LAYOUT)
     return relative
 
 

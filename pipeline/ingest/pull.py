@@ -8,7 +8,6 @@ from contextlib import closing
 from pipeline.ingest import keys, local
 from pipeline.ingest.allocator import keep_freed_memory
 from pipeline.ingest.lake import Lake
-from pipeline.ingest.s3 import S3Source
 from pipeline.ingest.source import Candidate, Source
 from pipeline.ingest.summary import ObjectProblem, PullSummary
 from pipeline.ingest.supply import Supply
@@ -45,7 +44,9 @@ def pull(
     with lake.writing(), closing(_source(source)) as where:
         summary = PullSummary()
         chosen = _choose(where, lake, window, load_balancer, summary)
-        _ingest(where, lake, chosen, Tally(summary, len(chosen), progress), workers)
+        tally = Tally(summary, len(chosen), progress)
+        for part in _rounds(chosen, lake):
+            _ingest(where, lake, part, tally, workers)
         return summary
 
 
@@ -53,6 +54,8 @@ def _source(name: str) -> Source:
     if name == "-":
         return local.StandardInput()
     if name.startswith("s3://"):
+        from pipeline.ingest.s3 import S3Source  # noqa: PLC0415 - a folder need not wait for boto3
+
         return S3Source(name)
     return local.local_source(name)
 
@@ -88,6 +91,24 @@ def _kind(candidate: Candidate, load_balancer: str | None) -> str:
 def _is_outside(candidate: Candidate, window: Window) -> bool:
     named = keys.parse(candidate.object_key)
     return named is not None and not keys.overlaps(named, window)
+
+
+def _rounds(chosen: list[Candidate], lake: Lake) -> list[list[Candidate]]:
+    """Objects of one name, which may be copies, go one after the other, committed in between.
+
+    So which of them is read and which is left as a copy does not depend on the threads. One that the lake
+    knows goes first: its former content leaves the lake, and a copy of that must then be read.
+    """
+    rounds: list[list[Candidate]] = []
+    seen: Counter[str] = Counter()
+    for candidate in sorted(chosen, key=lambda one: lake.etag(one.locator) is None):
+        name = keys.base_name(candidate.object_key)
+        place = seen[name] if keys.parse(name) else 0
+        seen[name] += 1
+        if place == len(rounds):
+            rounds.append([])
+        rounds[place].append(candidate)
+    return rounds
 
 
 def _ingest(source: Source, lake: Lake, chosen: list[Candidate], tally: Tally, workers: int) -> None:

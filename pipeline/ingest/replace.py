@@ -1,20 +1,22 @@
 """Takes rows of former versions of objects out of the files that hold them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from pipeline.errors import StoreError
-from pipeline.ingest import parquet
-from pipeline.ingest.ledger import FileEntry, Ledger
+from pipeline.ingest import grouped
+from pipeline.ingest.ledger import FILE_COLUMNS, FileEntry, Ledger, file_entry
 
 Rest = list[tuple[FileEntry, Sequence[str]]]
 
+_EVERY_KIND = ("requests", "errors", "rejected_lines")
 
-def without(root: Path, ledger: Ledger, locators: Sequence[str]) -> tuple[Rest, list[str]]:
+
+def without(
+    root: Path, ledger: Ledger, locators: Sequence[str], kinds: Iterable[str] = _EVERY_KIND
+) -> tuple[Rest, list[str]]:
     """Write anew, without these objects, every file that has rows of them.
 
     Returns:
@@ -27,57 +29,48 @@ def without(root: Path, ledger: Ledger, locators: Sequence[str]) -> tuple[Rest, 
     former = {str(key) for locator in locators for (key,) in _keys(ledger, locator)}
     rest: Rest = []
     retired: list[str] = []
-    for file_id, file in _files(ledger, locators):
+    for file_id, file in _files(ledger, locators, set(kinds)):
         retired.append(file.path)
-        others = [
-            str(locator)
-            for (locator,) in ledger.ask(
-                "select locator from objects join file_objects on object_id = id where file_id = ?",
-                (file_id,),
-            )
-            if locator not in locators
-        ]
+        leaving = set(locators)
+        others = [locator for locator in locators_of(ledger, file_id) if locator not in leaving]
         if others:
-            rest.extend(_rewrite(root, file, former, others))
+            rest.extend((kept, others) for kept in _rewrite(root, file, former))
     return rest, retired
+
+
+def locators_of(ledger: Ledger, file_id: int) -> list[str]:
+    """The objects in a file."""
+    found = ledger.ask(
+        "select locator from objects join file_objects on object_id = id where file_id = ?", (file_id,)
+    )
+    return [str(locator) for (locator,) in found]
 
 
 def _keys(ledger: Ledger, locator: str) -> list[tuple[object, ...]]:
     return ledger.ask("select object_key from objects where locator = ?", (locator,))
 
 
-def _files(ledger: Ledger, locators: Sequence[str]) -> list[tuple[int, FileEntry]]:
+def _files(ledger: Ledger, locators: Sequence[str], kinds: set[str]) -> list[tuple[int, FileEntry]]:
     found: dict[int, FileEntry] = {}
     for locator in locators:
-        for file_id, kind, path, elb, first, last in ledger.ask(
-            "select files.id, kind, path, elb, first_time, last_time from files"
+        for file_id, *row in ledger.ask(
+            f"select files.id, {FILE_COLUMNS} from files"  # noqa: S608 - own names
             " join file_objects on file_id = files.id"
             " join objects on object_id = objects.id where locator = ?",
             (locator,),
         ):
-            if isinstance(file_id, int):
-                elb_name = None if elb is None else str(elb)
-                found[file_id] = FileEntry(str(kind), str(path), elb_name, _whole(first), _whole(last))
+            if isinstance(file_id, int) and row[0] in kinds:
+                found[file_id] = file_entry(row)
     return list(found.items())
 
 
-def _whole(value: object) -> int | None:
-    return value if isinstance(value, int) else None
-
-
-def _rewrite(root: Path, file: FileEntry, keys: set[str], others: list[str]) -> Rest:
-    try:
-        table = pq.read_table(root / file.path, partitioning=None)
-    except (OSError, pa.ArrowInvalid) as problem:
-        raise StoreError(f"{root / file.path}: cannot be read: {problem}") from problem
-    text = table.column("object_key").cast(pa.string())
-    table = table.filter(pc.invert(pc.is_in(text, pa.array(sorted(keys), pa.string()))))
-    if not table.num_rows:
+def _rewrite(root: Path, file: FileEntry, keys: set[str]) -> list[FileEntry]:
+    leaving = pa.array(sorted(keys), pa.string())
+    with grouped.create(root, str(Path(file.path).parent), file.kind) as (kept, path):
+        for table in grouped.groups(root / file.path):
+            text = table.column("object_key").cast(pa.string())
+            kept.add(table.filter(pc.invert(pc.is_in(text, leaving))))
+    if not kept.rows:
         return []
-    folder = str(Path(file.path).parent)
-    path = (
-        parquet.write(root, folder, table)
-        if file.kind == "rejected_lines"
-        else parquet.write_requests(root, folder, table)
-    )
-    return [(FileEntry(file.kind, path, file.elb, file.first_time, file.last_time), others)]
+    entry = FileEntry(file.kind, path, file.elb, kept.first_time, kept.last_time, kept.rows)
+    return [grouped.sealed(root, entry)]

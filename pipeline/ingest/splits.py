@@ -9,12 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.ingest.arrow import Argument, Column, Encoded, TextColumn
 
 _BLANK, _COLON, _ZERO, _BRACKET = 32, 58, 48, 91
 _PORT_DIGITS, _PORT_LIMIT = 5, 1 << 16
-_WORD, _TEN = 8, 10
+_TEN, _WORDS = 10, 3
 
 Flags = npt.NDArray[np.bool_]
 Places = npt.NDArray[np.int64]
@@ -88,66 +89,17 @@ class Requests:
 
 
 def requests(column: TextColumn) -> Requests:
-    """Split request lines at their first and last blank.
+    """Split request lines at their blanks.
 
-    Usual is: verb and protocol of one to eight bytes, and a URL between them. What stands in the
-    parts of other rows has no meaning.
+    Usual is two blanks with text before, between and behind them. What stands in the parts of other
+    rows has no meaning.
     """
-    values = Text.of(column)
-    data = values.data
-    blanks = np.flatnonzero(data == _BLANK)
-    if len(data) < _WORD or not len(blanks) or not data.all():  # a NUL cannot be told from padding
-        return _none_usual(len(column))
-    first, last = _outer(blanks, values)
-    verb, proto = first - values.start, values.end - last - 1
-    usual = (verb > 0) & (verb <= _WORD) & (proto > 0) & (proto <= _WORD) & (last > first)
-    usual &= values.end - values.start >= _WORD
-    verb, proto = np.where(usual, verb, 0), np.where(usual, proto, 0)
-    drop = np.zeros(len(data), np.bool_)
-    for size in range(1, _WORD + 1):
-        steps = np.arange(size + 1)
-        drop[values.start[verb == size][:, None] + steps] = True
-        drop[values.end[proto == size][:, None] - 1 - steps] = True
-    taken = np.where(usual, verb + proto + 2, 0)
-    words = np.lib.stride_tricks.sliding_window_view(data, _WORD)
-    heads = words[np.where(usual, values.start, 0)].view(np.uint64).ravel()
-    tails = words[np.where(usual, values.end - _WORD, 0)].view(np.uint64).ravel()
-    return Requests(
-        _short_words(heads & _low_bytes(verb)),
-        values.without(drop, values.end - values.start - taken),
-        _short_words((tails >> ((_WORD - proto) * 8 % 64).astype(np.uint64)) & _low_bytes(proto)),
-        usual,
+    words = pc.split_pattern(column.fill_null(""), " ")
+    starts = words.offsets.to_numpy()
+    usual = np.diff(starts) == _WORDS
+    verb, url, proto = (
+        words.values.take(pa.array(np.where(usual, starts[:-1] + step, 0))) for step in range(_WORDS)
     )
-
-
-def _none_usual(rows: int) -> Requests:
-    nothing: Encoded = pa.array([""] * rows, pa.string())
-    few: Encoded = nothing.dictionary_encode()
-    return Requests(few, nothing, few, np.zeros(rows, np.bool_))
-
-
-def _outer(blanks: Places, values: Text) -> tuple[Places, Places]:
-    """First and last blank of each value that has one; something else where it has none."""
-    first, last = blanks[0::2], blanks[1::2]
-    if (
-        len(last) == len(values.start) == len(first)
-        and (first >= values.start).all()
-        and (last < values.end).all()
-    ):
-        return first, last  # two in each: nothing to search for
-    first = blanks[np.minimum(np.searchsorted(blanks, values.start), len(blanks) - 1)]
-    return first, blanks[np.searchsorted(blanks, values.end) - 1]
-
-
-def _low_bytes(count: Places) -> npt.NDArray[np.uint64]:
-    masks = np.array([(1 << 8 * size) - 1 for size in range(_WORD + 1)], np.uint64)
-    return masks[count]
-
-
-def _short_words(packed: npt.NDArray[np.uint64]) -> Encoded:
-    """Words of up to eight bytes, packed little-endian into numbers, as a column of few values."""
-    encoded: Encoded = pa.array(packed).dictionary_encode()
-    words = [value.to_bytes(_WORD, "little").rstrip(b"\0") for value in encoded.dictionary.to_pylist()]
-    return pa.DictionaryArray.from_arrays(
-        encoded.indices, pa.array([word.decode("utf-8", errors="replace") for word in words], pa.string())
-    )
+    for part in (verb, url, proto):
+        usual &= pc.binary_length(part).to_numpy() > 0
+    return Requests(verb.dictionary_encode(), url, proto.dictionary_encode(), usual)

@@ -1,7 +1,8 @@
 """What the access log itself tells about targets: an address that starts or stops getting requests.
 
-Only a real edge counts: silence must last much longer than the usual spacing of the target's requests, and
-the logs must reach well beyond it. Where a source tells an end, the log never contradicts it.
+Only a real edge counts: silence must last much longer than the usual spacing of the target's requests while
+its target group went on, and a handful of requests proves nothing. Where a source tells an end, the log never
+contradicts it.
 """
 
 import polars as pl
@@ -13,6 +14,8 @@ LOGS = "logs"
 SEGMENT_GAP_S = 600.0
 """Sightings are cut where a target got nothing for that long."""
 SHORTEST_SPACING_S = 1e-3
+FEW = 10
+"""Fewer requests than this show no edge and no gap at all."""
 MANY = 50
 """So few requests may have been one client's burst: then an edge needs the gap that cuts segments."""
 EDGE_S = 60.0
@@ -63,8 +66,8 @@ def spans_of(sightings: pl.DataFrame, settings: pl.DataFrame) -> pl.DataFrame:
 
     Returns:
         ``kind`` (of the target: node or pod), ``vpc_id``, ``private_ip``, ``first_seen_at``,
-        ``last_seen_at`` (UTC), ``requests``, ``spacing_s`` (usual distance of its requests), ordered by
-        address and time.
+        ``last_seen_at`` (UTC), ``requests``, ``spacing_s`` (usual distance of its requests), ``group_from``
+        and ``group_to`` (when its target group was seen at all), ordered by address and time.
     """
     rows = sightings.drop_nulls(["target_ip", "first_seen_at", "last_seen_at"]).join(
         target_types(settings), on="target_group_arn", how="left"
@@ -77,6 +80,9 @@ def spans_of(sightings: pl.DataFrame, settings: pl.DataFrame) -> pl.DataFrame:
         "first_seen_at",
         "last_seen_at",
         "requests",
+        # Its target group bears witness: only while that was served is silence a fact.
+        pl.col("first_seen_at").min().over("target_group_arn").alias("group_from"),
+        pl.col("last_seen_at").max().over("target_group_arn").alias("group_to"),
     )
     return _merged(rows)
 
@@ -89,11 +95,20 @@ def _merged(rows: pl.DataFrame) -> pl.DataFrame:
     reached = last.cum_max().shift(1).over(holder)
     rows = rows.with_columns(_spacing_s().over(holder).alias("spacing_s"), reached.alias("reached"))
     wide = pl.max_horizontal(pl.lit(SEGMENT_GAP_S), pl.col("spacing_s") * EDGE_SPACINGS)
-    rows = rows.with_columns((_seconds(first - pl.col("reached")) > wide).fill_null(value=False).alias("new"))
+    is_telling = pl.col("requests").sum().over(holder) >= FEW
+    is_new = is_telling & (_seconds(first - pl.col("reached")) > wide).fill_null(value=False)
+    rows = rows.with_columns(is_new.alias("new"))
     rows = rows.with_columns(pl.col("new").cum_sum().over(holder).alias("span"))
     return (
         rows.group_by("kind", "vpc_id", "private_ip", "span")
-        .agg(first.min(), last.max(), pl.col("requests").sum(), pl.col("spacing_s").first())
+        .agg(
+            first.min(),
+            last.max(),
+            pl.col("requests").sum(),
+            pl.col("spacing_s").first(),
+            pl.col("group_from").min(),
+            pl.col("group_to").max(),
+        )
         .sort("kind", "vpc_id", "private_ip", "span")
         .drop("span")
     )
@@ -120,12 +135,12 @@ def inferred(spans: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
         Columns of `lifetimes` as far as they are known, and the working columns.
     """
     rows = _uncovered(spans, known)
-    start, end = spans["first_seen_at"].min(), spans["last_seen_at"].max()
     least_s = pl.when(pl.col("requests") >= MANY).then(pl.lit(EDGE_S)).otherwise(pl.lit(SEGMENT_GAP_S))
     enough_s = pl.max_horizontal(least_s, pl.col("spacing_s") * EDGE_SPACINGS)
     first, last = pl.col("first_seen_at"), pl.col("last_seen_at")
-    joins = _seconds(first - pl.lit(start, INSTANT)) > enough_s
-    leaves = _seconds(pl.lit(end, INSTANT) - last) > enough_s
+    is_telling = pl.col("requests") >= FEW
+    joins = is_telling & (_seconds(first - pl.col("group_from")) > enough_s)
+    leaves = is_telling & (_seconds(pl.col("group_to") - last) > enough_s)
     holder = ["kind", pl.col("vpc_id").fill_null(""), "private_ip"]
     number = pl.int_range(pl.len()).over(holder)
     vpc = pl.col("vpc_id").fill_null("")

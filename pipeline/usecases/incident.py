@@ -118,10 +118,11 @@ def attach_logs(engine: Engine, lake: Lake, question: Question) -> None:
         question.window.since and question.window.since - LOOK_BACK,
         question.window.until and question.window.until + LOOK_AHEAD,
     )
-    engine.attach_parquet(REQUESTS, lake.request_files(wider, question.load_balancer))
-    engine.attach_parquet(REQUESTS, lake.error_files(wider, question.load_balancer), name="error_rows")
-    engine.attach_parquet(REJECTED_LINES, lake.rejected_files())
-    engine.attach(OBJECTS.name, lake.objects())
+    with lake.snapshot():
+        engine.attach_parquet(REQUESTS, lake.request_files(wider, question.load_balancer))
+        engine.attach_parquet(REQUESTS, lake.error_files(wider, question.load_balancer), name="error_rows")
+        engine.attach_parquet(REJECTED_LINES, lake.rejected_files())
+        engine.attach(OBJECTS.name, lake.objects())
 
 
 def refuse_nothing(pulled: PullSummary, logs: str) -> None:

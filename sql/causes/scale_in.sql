@@ -30,6 +30,7 @@ exits as (
         left_known_by,
         left_reason,
         case
+            when left_known_by = 'logs' then 'unseen'
             when is_graceful then 'drained'
             when is_graceful is null then 'unknown'
             else 'abrupt'
@@ -186,7 +187,13 @@ select
     1.0 as exposure,
     0.0 as support,
     1.0 as class_share,
-    case manner when 'abrupt' then 3.0 when 'unknown' then 1.0 else 0.05 end as prior_rate,
+    case manner
+        when 'abrupt' then 3.0
+        when 'unknown' then 1.0
+        -- The log alone cannot tell an end from a pause.
+        when 'unseen' then 0.1
+        else 0.05
+    end as prior_rate,
     0.5 as prior_weight,
     null as log_likelihood,
     null as evidence

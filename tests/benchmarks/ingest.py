@@ -1,6 +1,7 @@
 """Ingest against DuckDB's CSV reader and inflating alone, on generated objects. Prints, asserts nothing.
 
-    python tests/benchmarks/ingest.py --lines 2000000 --files 100 --repeat 3
+    python -m tests.benchmarks.ingest --lines 2000000 --files 100 --repeat 3
+    python -m tests.benchmarks.ingest --lines 10000000 --files 500 --repeat 1 --only pull
 
 Every run is a process of its own; the alternatives take turns, so that a busy machine slows all of them.
 """
@@ -136,9 +137,11 @@ def report(runs: dict[str, list[Run]], lines: int, raw: int, packed: int) -> Non
             f"{name:18}{run.wall:8.2f}{run.cpu:8.2f}{run.memory:7.0f}{lines / run.wall / 1000:11.0f}"
             f"{run.written / lines:12.1f}{ours.wall / run.wall:17.2f}{ours.cpu / run.cpu:7.2f}"
         )
-    for other in ("duckdb", "duckdb unordered"):
-        pairs = [a.wall / b.wall for a, b in zip(runs["pull"], runs[other], strict=True)]
-        print(f"pull / {other}: wall by pair " + ", ".join(f"{pair:.2f}" for pair in pairs))
+    for other in (name for name in runs if name.startswith("duckdb")):
+        for part in ("wall", "cpu"):
+            pairs = zip(runs["pull"], runs[other], strict=True)
+            ratios = sorted(getattr(one, part) / getattr(two, part) for one, two in pairs)
+            print(f"pull / {other}: {part} by pair " + ", ".join(f"{ratio:.2f}" for ratio in ratios))
 
 
 def main() -> None:
@@ -147,6 +150,7 @@ def main() -> None:
     options.add_argument("--lines", type=int, default=2_000_000)
     options.add_argument("--files", type=int, default=100)
     options.add_argument("--repeat", type=int, default=3)
+    options.add_argument("--only", choices=["pull"], help="leave the alternatives out")
     given = options.parse_args()
     each = given.lines // given.files
     with tempfile.TemporaryDirectory() as temporary:
@@ -154,9 +158,10 @@ def main() -> None:
         with ProcessPoolExecutor() as pool:
             seeds = range(given.files)
             sizes = list(pool.map(write_object, [logs] * given.files, seeds, [each] * given.files))
-        runs: dict[str, list[Run]] = {name: [] for name in _ALTERNATIVES}
+        scripts = {name: script for name, script in _ALTERNATIVES.items() if given.only in {None, name}}
+        runs: dict[str, list[Run]] = {name: [] for name in scripts}
         for turn in range(given.repeat):
-            for name, script in _ALTERNATIVES.items():
+            for name, script in scripts.items():
                 target = Path(temporary, f"{name} {turn}")
                 runs[name].append(measure(script, logs, target, each * given.files))
         raw, packed = (sum(column) for column in zip(*sizes, strict=True))

@@ -95,7 +95,7 @@ def test_runs_killed_at_random_instants_leave_the_lake_of_an_undisturbed_run(
 ) -> None:
     episodes = Episodes(runner, tmp_path, kills, flood, batch_rows)
     while sum(episodes.kills.values()) < kills:
-        episodes.run(kills_per_state=3)
+        episodes.run(kills_per_state=3 if kills < 100 else 6)
     print(f"killed: {episodes.kills}")
     assert min(episodes.kills.values()) > 0
 
@@ -104,10 +104,12 @@ def test_runs_killed_at_random_instants_leave_the_lake_of_an_undisturbed_run(
     "kills", [2, pytest.param(20, marks=pytest.mark.long)], ids=lambda kills: f"{kills} kills"
 )
 def test_the_installed_command_killed_while_it_writes_goes_on_where_it_was(
-    tmp_path: Path, kills: int
+    runner: Runner, tmp_path: Path, kills: int
 ) -> None:
     feed = Feed(tmp_path / "logs")
     feed.show(0)
+    runner.finish(Order(pulling(feed, tmp_path / "undisturbed")))
+    wanted = contents(tmp_path / "undisturbed")
     rng = random.Random(kills)  # noqa: S311 - instants to kill at
     done = 0
     while done < kills:
@@ -169,6 +171,7 @@ def test_dying_at_a_step_of_a_pull_leaves_the_old_state_or_the_new(
             assert_sound(store)
         runner.finish(Order(words))
         assert differences(contents(store), wanted) == []
+    print(f"died at {died} steps of a pull")
     assert died > 100 / stride
 
 
@@ -191,6 +194,7 @@ def test_dying_at_a_step_of_compaction_or_expiry_leaves_the_old_state_or_the_new
             assert_sound(store)
             runner.finish(Order(words))
             assert differences(contents(store), wanted) == []
+        print(f"died at {died} steps of {words[1]}")
         assert died > 20 / stride
         shutil.rmtree(store)
 

@@ -12,7 +12,18 @@ from pipeline.attribute.verdicts import INSUFFICIENT, INSUFFICIENT_REMEDY, INSUF
 from pipeline.model import TABLES
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ("attribute", "pull", "report", "explain", "sql", "demo")
+COMMANDS = (
+    "attribute",
+    "pull",
+    "report",
+    "explain",
+    "sql",
+    "demo",
+    "lake check",
+    "lake compact",
+    "lake expire",
+    "lake repair",
+)
 _NOTE = "<!-- Made by `make docs`. -->\n"
 
 CLASSES = """
@@ -73,7 +84,7 @@ def schema_page() -> str:
 
 def cli_page() -> str:
     """docs/cli.md: the help of every command, as printed in 100 columns."""
-    commands = ((), *((name,) for name in COMMANDS))
+    commands = ((), *(name.split() for name in COMMANDS))
     sections = [
         f"## forensics {' '.join(command)}".rstrip() + "\n\n```text\n" + _help(*command) + "```\n"
         for command in commands

@@ -8,6 +8,7 @@ import gzip
 import json
 import os
 import random
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -45,6 +46,7 @@ class Order:
         die_at: the run kills itself at this step (fsync, rename, unlink, mkdir, SQL statement); 0: never.
         batch_rows: rows of a batch; 0 leaves it as it is. Few make many commits.
         keeps_retired: do retired files stay for an hour, or go with the next writer?
+        file_bytes: no file may grow beyond this; 0: no limit.
     """
 
     words: list[str]
@@ -52,6 +54,7 @@ class Order:
     die_at: int = 0
     batch_rows: int = 0
     keeps_retired: bool = True
+    file_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -228,6 +231,8 @@ def _child(order: Order, main: Callable[[], None], lake_app: Callable[[], None])
         batch.ROWS = order.batch_rows
     if not order.keeps_retired:
         lake_module._GRACE_US = 0
+    if order.file_bytes:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (order.file_bytes,) * 2)
     if order.die_at:
         _die_at(order.die_at)
     is_lake = order.words[0] == "lake"

@@ -1,0 +1,32 @@
+"""What an ingest must not pay for: the clients and dictionaries of others."""
+
+import gzip
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from pipeline.ingest.lake import Lake
+from pipeline.ingest.pull import pull
+from pipeline.model import Window
+from tests.support.alb_lines import Line, gateway_error, object_lines
+
+
+def test_reading_a_folder_does_not_load_the_client_for_s3() -> None:
+    asked = "import sys, pipeline.ingest.pull; print('boto3' in sys.modules, 'botocore' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert told.stdout.split() == ["False", "False"]
+
+
+def test_a_file_of_errors_carries_only_the_values_of_its_rows(tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    lines = [*object_lines(1, 500, errors=0.0), gateway_error(Line()).render()]
+    (logs / "a.log.gz").write_bytes(gzip.compress("\n".join(lines).encode()))
+    with Lake.open(tmp_path / "store") as lake:
+        pull(str(logs), lake, Window())
+        (file,) = lake.error_files(Window())
+    column: Any = pq.read_table(file, partitioning=None).column("conn_trace_id").chunk(0)
+    assert column.dictionary.to_pylist() == [Line().conn_trace_id]
