@@ -9,8 +9,8 @@
 -- ///
 --
 -- A packet that conntrack calls INVALID is not translated back; its receiver resets the connection.
--- It scales with packets in flight, not with pauses or events, so its victims are biased by size: the
--- ratio to ordinary traffic is packets (request and usual response of the path) over mean packets.
+-- It scales with packets in flight, not with pauses or events: two in three of its victims are biased by
+-- size (packets of the request and of its path's usual response, over the mean), one in three is not.
 -- Pods behind ip targets have no kube-proxy in between.
 
 with
@@ -42,7 +42,7 @@ select
     cast(null as double) as prior_rate,
     cast(null as double) as prior_weight,
     ln(target_rate) + ln(0.5)
-    + least(ln(packets / mean_packets), 4.0) as log_likelihood,
+    + least(ln(0.35 + 0.65 * packets / mean_packets), 4.0) as log_likelihood,
     printf(
         'cut %.0f ms after dispatch, %d bytes received, about %.1f times the packets of a mean exchange',
         1000.0 * waited_s, received_bytes, packets / mean_packets

@@ -28,7 +28,10 @@ select
     ) as fastest_answer_s,
     sum(received_bytes) as received_bytes,
     sum(sent_bytes) as sent_bytes,
-    max(time) filter (where target_status_code is not null) as last_answered_at,
+    -- A WebSocket's line is written when it closes, long after its answer.
+    max(time) filter (
+        where target_status_code is not null and type not in ('ws', 'wss')
+    ) as last_answered_at,
     min(time) as first_seen_at,
     max(time) as last_seen_at
 from requests
