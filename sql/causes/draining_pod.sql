@@ -35,6 +35,7 @@ near as (
         gateway_errors.*,
         ends.lifetime_id as end_id,
         ends.pod_name,
+        ends.left_known_by,
         ends.service_name,
         ends.drain_s,
         ends.left_uncertainty_s as uncertainty_s,
@@ -155,11 +156,14 @@ select
     cast(null as double) as prior_rate,
     cast(null as double) as prior_weight,
     ln(density) as log_likelihood,
-    'pod ' || pod_name
-    || printf(' was asked to stop %.0f s before', since_drain_s)
+    case
+        when left_known_by = 'logs'
+            then 'the pod fell silent for good (no record of it); it went '
+        else 'pod ' || pod_name || printf(' was asked to stop %.0f s before and exited ', since_drain_s)
+    end
     || case
-        when failed_after_s >= 0.0 then printf(' and exited %.1f s before the failure', failed_after_s)
-        else printf(' and exited %.1f s after the failure', -failed_after_s)
+        when failed_after_s >= 0.0 then printf('%.1f s before the failure', failed_after_s)
+        else printf('%.1f s after the failure', -failed_after_s)
     end as evidence
 from weighed
 where density > 0.0

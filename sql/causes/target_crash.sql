@@ -129,7 +129,7 @@ pods_on_lost_nodes as (
             and (pods.joined_at is null or losses.left_at >= pods.joined_at)
             and (
                 pods.left_at is null
-                or pods.left_at >= seconds_after(losses.left_at, -300.0 - losses.uncertainty_s)
+                or pods.left_at >= seconds_after(losses.left_at, -900.0 - losses.uncertainty_s)
             )
 
 ),
@@ -151,7 +151,7 @@ places as (
                 or pods_on_lost_nodes.private_ip = pair_minutes.target_ip
             )
             and pair_minutes.last_answered_at between seconds_after(
-                losses.left_at, -300.0 - losses.uncertainty_s
+                losses.left_at, -900.0 - losses.uncertainty_s
             )
             and seconds_after(losses.left_at, losses.uncertainty_s)
     group by losses.lifetime_id, pair_minutes.target_ip
@@ -162,7 +162,7 @@ last_words as (
 
     select
         lifetime_id,
-        min(last_answered_at) as last_answered_at
+        max(last_answered_at) as last_answered_at
     from places
     group by lifetime_id
 

@@ -9,11 +9,15 @@ select
     pods.node_name,
     pods.service,
     pods.joined_at,
-    pods.drain_started_at,
+    -- A pod that only the log knows fell silent for good: its drain had begun by then.
+    coalesce(
+        pods.drain_started_at, case when pods.left_known_by = 'logs' then pods.left_at end
+    ) as drain_started_at,
     pods.drain_event_id,
     pods.left_at,
     coalesce(pods.left_uncertainty_s, 1.0) as left_uncertainty_s,
     pods.left_event_id,
+    pods.left_known_by,
     pods.left_reason,
     max(nodes.left_at) as node_left_at
 from lifetimes as pods
