@@ -16,7 +16,7 @@ INSUFFICIENT_REMEDY = (
 )
 TRUST = 0.99
 """No set of causes is complete: what the candidates share out among them is at most this."""
-TRUST_UNWATCHED = 0.8
+TRUST_UNWATCHED = 0.65
 """The same where a source that could have shown another cause did not observe the instant."""
 CERTAIN_CLASSES = ("target_answered", "lambda")
 """Classes in which the line itself names the cause."""
