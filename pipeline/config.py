@@ -19,6 +19,7 @@ from pipeline.model import Window
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
+_ROLE_ARN = r"^arn:aws[a-z-]*:iam::\d{12}:role/.+$"
 
 
 def _user_config() -> Path:
@@ -40,6 +41,12 @@ class Settings(BaseSettings):
     memory_limit: Annotated[str, Field(description="the SQL engine spills to disk beyond this")] = "1GB"
     threads: Annotated[int, Field(ge=1, le=64, description="worker threads")] = 2
     max_reject_share: Annotated[float, Field(ge=0.0, le=1.0, description="rejected lines tolerated")] = 0.1
+    requester_pays: Annotated[bool, Field(description="accept the charges of a requester-pays bucket")] = (
+        False
+    )
+    assume_role: Annotated[
+        str | None, Field(pattern=_ROLE_ARN, description="ARN of the IAM role to read buckets as")
+    ] = None
 
     @classmethod
     def settings_customise_sources(

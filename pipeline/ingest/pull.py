@@ -8,6 +8,7 @@ from contextlib import closing
 from pipeline.ingest import keys, local
 from pipeline.ingest.allocator import keep_freed_memory
 from pipeline.ingest.lake import Lake
+from pipeline.ingest.s3_options import S3Options
 from pipeline.ingest.source import Candidate, Source
 from pipeline.ingest.summary import ObjectProblem, PullSummary
 from pipeline.ingest.supply import Supply
@@ -25,6 +26,7 @@ def pull(
     load_balancer: str | None = None,
     progress: Progress | None = None,
     workers: int = 2,
+    s3: S3Options | None = None,
 ) -> PullSummary:
     """Ingest what ``source`` has and the lake has not.
 
@@ -35,13 +37,14 @@ def pull(
         load_balancer: name, ``app/name/id`` or ARN; objects that name another one are left out.
         progress: told after each object.
         workers: threads that parse.
+        s3: how a bucket is read.
 
     Raises:
         SourceError: the source does not exist, cannot be reached or refuses us.
         StoreError: the lake cannot be written, or another process is writing to it.
     """
     keep_freed_memory()
-    with lake.writing(), closing(_source(source)) as where:
+    with lake.writing(), closing(_source(source, s3)) as where:
         summary = PullSummary()
         chosen = _choose(where, lake, window, load_balancer, summary)
         tally = Tally(summary, len(chosen), progress)
@@ -50,13 +53,13 @@ def pull(
         return summary
 
 
-def _source(name: str) -> Source:
+def _source(name: str, options: S3Options | None) -> Source:
     if name == "-":
         return local.StandardInput()
     if name.startswith("s3://"):
         from pipeline.ingest.s3 import S3Source  # noqa: PLC0415 - a folder need not wait for boto3
 
-        return S3Source(name)
+        return S3Source(name, options)
     return local.local_source(name)
 
 

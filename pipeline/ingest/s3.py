@@ -1,57 +1,39 @@
 """Logs in a bucket, through the ordinary AWS credential chain."""
 
 import hashlib
-import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    FlexibleChecksumError,
     HTTPClientError,
+    IncompleteReadError,
 )
 from botocore.exceptions import (
     ConnectionError as UnreachableError,
 )
 
 from pipeline.errors import SourceError
-from pipeline.ingest import keys
+from pipeline.ingest import s3_session
+from pipeline.ingest.s3_listing import listed
+from pipeline.ingest.s3_options import S3Options
 from pipeline.ingest.source import Candidate, Payload, UnreadableError
 from pipeline.model import Window
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 _PIECE = 1 << 20
 _IN_MEMORY = 8 << 20
 _TRIES = 3
-_ATTEMPTS = 6
-_OTHER_SERVICE = re.compile(r"(?:^|/)AWSLogs/(?:[^/]+/)?\d{12}/(?!elasticloadbalancing/)[^/]+/$")
 _DENIED = {
     *("AccessDenied", "403", "Forbidden", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken"),
     *("InvalidToken", "AllAccessDisabled", "AccountProblem"),
 }
-_NETWORK = (HTTPClientError, UnreachableError)
+_NETWORK = (HTTPClientError, UnreachableError, IncompleteReadError, FlexibleChecksumError)
 _GONE = {"NoSuchKey", "404"}
-
-
-def _client() -> "S3Client":
-    options: dict[str, Any] = {
-        "retries": {"mode": "adaptive", "max_attempts": _ATTEMPTS},
-        "max_pool_connections": 16,
-        "connect_timeout": 10,
-        "read_timeout": 60,
-    }
-    session = boto3.Session()  # the shared one would keep the credentials of its first use
-    client: S3Client = session.client("s3", config=Config(**options))
-    if "amazonaws.com" in client.meta.endpoint_url:
-        return client
-    client.close()
-    return session.client("s3", config=Config(**options, s3={"addressing_style": "path"}))
+_CHANGED = {"PreconditionFailed", "412"}
 
 
 class S3Source:
@@ -59,53 +41,43 @@ class S3Source:
 
     is_remote = True
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: str, options: S3Options | None = None) -> None:
         """Take ``s3://bucket/prefix``; nothing is asked of AWS yet."""
         self._bucket, _, self._prefix = uri.removeprefix("s3://").partition("/")
         if not self._bucket:
             raise SourceError(f"{uri}: names no bucket; give s3://bucket/prefix")
+        options = options or S3Options()
+        self._role = options.assume_role
+        self._payer: dict[str, Any] = {"RequestPayer": "requester"} if options.requester_pays else {}
         with self._explained("s3:ListBucket", f"s3://{self._bucket}"):
-            self._client = _client()
+            self._client = s3_session.client(self._role)
 
     def candidates(self, window: Window) -> Iterator[Candidate]:
         """Objects page by page; with a window, day folders apart from it are not listed."""
         with self._explained("s3:ListBucket", f"s3://{self._bucket}"):
-            if window.since is None and window.until is None:
-                yield from self._flat()
-            else:
-                yield from self._by_day(self._prefix, window)
+            found = listed(self._client, self._bucket, self._prefix, window, self._payer)
+            yield from map(self._candidate, found)
 
-    def _flat(self) -> Iterator[Candidate]:
-        pages = self._client.get_paginator("list_objects_v2")
-        for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix):
-            yield from map(self._candidate, page.get("Contents", []))
-
-    def _by_day(self, prefix: str, window: Window) -> Iterator[Candidate]:
-        pages = self._client.get_paginator("list_objects_v2")
-        for page in pages.paginate(Bucket=self._bucket, Prefix=prefix, Delimiter="/"):
-            yield from map(self._candidate, page.get("Contents", []))
-            for folder in page.get("CommonPrefixes", []):
-                name = folder["Prefix"]
-                if not _OTHER_SERVICE.search(name) and keys.folder_overlaps(name, window):
-                    yield from self._by_day(name, window)
-
-    def _candidate(self, listed: Any) -> Candidate:  # noqa: ANN401 - a TypedDict that exists for the type checker only
-        uri = f"s3://{self._bucket}/{listed['Key']}"
-        return Candidate(uri, uri, str(listed["ETag"]).strip('"'), int(listed["Size"]), by_name=True)
+    def _candidate(self, found: Any) -> Candidate:  # noqa: ANN401 - a TypedDict that exists for the type checker only
+        uri = f"s3://{self._bucket}/{found['Key']}"
+        return Candidate(uri, uri, str(found["ETag"]).strip('"'), int(found["Size"]), by_name=True)
 
     def fetch(self, candidate: Candidate) -> Payload:
         """Download into memory, or into a temporary file beyond 8 MiB."""
         for attempt in range(_TRIES):
             try:
                 with self._explained("s3:GetObject", candidate.locator):
-                    return self._download(candidate.locator.removeprefix(f"s3://{self._bucket}/"))
+                    return self._download(
+                        candidate.locator.removeprefix(f"s3://{self._bucket}/"), candidate.etag
+                    )
             except (*_NETWORK, UnreadableError) as problem:
                 if attempt + 1 == _TRIES or isinstance(problem, UnreadableError):
                     raise UnreadableError(f"cannot be fetched: {problem}") from problem
         raise AssertionError(_TRIES)
 
-    def _download(self, key: str) -> Payload:
-        answer = self._client.get_object(Bucket=self._bucket, Key=key)
+    def _download(self, key: str, etag: str) -> Payload:
+        """The object as it was listed: the lake must not keep other rows under its ETag."""
+        answer = self._client.get_object(Bucket=self._bucket, Key=key, IfMatch=f'"{etag}"', **self._payer)
         spool = cast("BinaryIO", tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY))  # noqa: SIM115 - the reader closes it
         digest = hashlib.sha256()
         try:
@@ -129,6 +101,8 @@ class S3Source:
         try:
             yield
         except ClientError as problem:
+            if problem.operation_name == "AssumeRole":
+                raise _no_role(problem, str(self._role)) from problem
             raise _reason(problem, action, where, self._bucket) from problem
         except _NETWORK as problem:
             if action == "s3:GetObject":
@@ -141,8 +115,7 @@ class S3Source:
 
 
 def _reason(problem: ClientError, action: str, where: str, bucket: str) -> SourceError | UnreadableError:
-    error = problem.response.get("Error", {})
-    code, message = str(error.get("Code", "")), str(error.get("Message", ""))
+    code, message = _said(problem)
     if code == "NoSuchBucket" or (code in _GONE and action == "s3:ListBucket"):
         return SourceError(f"s3://{bucket}: no such bucket (NoSuchBucket); check its name and the account")
     if code in _DENIED:
@@ -151,5 +124,24 @@ def _reason(problem: ClientError, action: str, where: str, bucket: str) -> Sourc
             f"{where}: access denied ({code}: {message}); allow {action}{more}, and check the credentials"
         )
     if action == "s3:GetObject":
-        return UnreadableError("deleted since it was listed" if code in _GONE else f"{code}: {message}")
+        return UnreadableError(_loss(code) or f"{code}: {message}")
     return SourceError(f"{where}: {action} failed ({code}: {message})")
+
+
+def _said(problem: ClientError) -> tuple[str, str]:
+    error = problem.response.get("Error", {})
+    return str(error.get("Code", "")), str(error.get("Message", ""))
+
+
+def _no_role(problem: ClientError, role: str) -> SourceError:
+    code, message = _said(problem)
+    return SourceError(
+        f"{role}: cannot be assumed ({code}: {message}); allow sts:AssumeRole on this role to the "
+        "credentials in use, and let the role's trust policy name them"
+    )
+
+
+def _loss(code: str) -> str | None:
+    if code in _GONE:
+        return "deleted since it was listed"
+    return "changed since it was listed; pull again" if code in _CHANGED else None

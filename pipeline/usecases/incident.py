@@ -16,6 +16,7 @@ from pipeline.engine.duckdb import Engine
 from pipeline.errors import RejectedLinesError, SourceError, UsageError
 from pipeline.ingest.lake import Lake
 from pipeline.ingest.pull import PullSummary, pull
+from pipeline.ingest.s3_options import S3Options
 from pipeline.model import COVERAGE, EVENTS, LIFETIMES, OBJECTS, REJECTED_LINES, REQUESTS, SETTINGS, Window
 from pipeline.timeline import archive
 from pipeline.timeline.base import Problem
@@ -100,6 +101,7 @@ def investigate(
                 load_balancer=question.load_balancer,
                 progress=progress,
                 workers=settings.threads,
+                s3=S3Options.of(settings),
             )
             refuse_nothing(pulled, question.logs)
             refuse_too_many_rejects(pulled, settings.max_reject_share)

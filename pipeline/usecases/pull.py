@@ -6,6 +6,7 @@ from pathlib import Path
 from pipeline.config import Settings
 from pipeline.ingest import pull as ingest
 from pipeline.ingest.lake import Lake
+from pipeline.ingest.s3_options import S3Options
 from pipeline.model import Window
 from pipeline.timeline import archive
 from pipeline.timeline.base import Problem
@@ -47,7 +48,13 @@ def pull(
         )
     with Lake.open(settings.store) as lake:
         summary = ingest.pull(
-            logs, lake, window, load_balancer=load_balancer, progress=progress, workers=settings.threads
+            logs,
+            lake,
+            window,
+            load_balancer=load_balancer,
+            progress=progress,
+            workers=settings.threads,
+            s3=S3Options.of(settings),
         )
     refuse_nothing(summary, logs)
     refuse_too_many_rejects(summary, settings.max_reject_share)

@@ -1,76 +1,28 @@
 """Pulling from a real S3 server."""
 
-import gzip
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from pipeline.errors import SourceError
-from pipeline.ingest import s3
+from pipeline.ingest import s3_session
 from pipeline.ingest.lake import Lake
 from pipeline.ingest.pull import pull
 from pipeline.ingest.s3 import S3Source
 from pipeline.ingest.source import Candidate
 from pipeline.model import Window
-from tests.support.alb_lines import START, object_key, object_lines
-from tests.support.s3_server import S3Server, s3_server
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+from tests.support.alb_lines import START, object_key
+from tests.support.s3_server import Folder, S3Server, object_body
 
 EVER = Window()
 END = START + timedelta(minutes=5)
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    with s3_server(tmp_path_factory.mktemp("s3")) as running:
-        yield running
-
-
-@dataclass(frozen=True)
-class Folder:
-    """A prefix of its own in the one bucket: SeaweedFS reserves volumes for every bucket."""
-
-    client: "S3Client"
-    prefix: str
-
-    @property
-    def uri(self) -> str:
-        return f"s3://ready/{self.prefix}"
-
-    def put(self, key: str, content: bytes) -> None:
-        self.client.put_object(Bucket="ready", Key=f"{self.prefix}/{key}", Body=content)
-
-
-@pytest.fixture
-def folder(
-    server: S3Server, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Folder]:
-    for name, value in server.environment().items():
-        monkeypatch.setenv(name, value)
-    client = server.client()
-    yield Folder(client, str(request.node.name))
-    client.close()
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Iterator[Lake]:
-    with Lake.open(tmp_path / "store") as opened:
-        yield opened
-
-
-def body(seed: int, lines: int = 5) -> bytes:
-    return gzip.compress("".join(f"{line}\n" for line in object_lines(seed, lines)).encode(), mtime=0)
-
-
 def test_pulling_twice_is_pulling_once(folder: Folder, lake: Lake) -> None:
     for seed in range(5):
-        folder.put(object_key(seed, END), body(seed))
+        folder.put(object_key(seed, END), object_body(seed))
     folder.put("AWSLogs/111122223333/ELBAccessLogTestFile", b"Enable")
     first = pull(folder.uri, lake, EVER)
     assert (first.listed, first.ingested, first.rows, first.left_out) == (6, 5, 25, {"test_file": 1})
@@ -82,19 +34,19 @@ def test_pulling_twice_is_pulling_once(folder: Folder, lake: Lake) -> None:
 
 def test_a_changed_etag_replaces_the_rows(folder: Folder, lake: Lake) -> None:
     for seed in (1, 2):
-        folder.put(object_key(seed, END), body(seed))
+        folder.put(object_key(seed, END), object_body(seed))
     pull(folder.uri, lake, EVER)
-    folder.put(object_key(1, END), body(1, lines=3))
+    folder.put(object_key(1, END), object_body(1, lines=3))
     assert pull(folder.uri, lake, EVER).ingested == 1
     assert sorted(row["rows"] for row in lake.objects().to_pylist()) == [3, 5]
 
 
 def test_a_local_copy_of_a_pulled_object_is_known(folder: Folder, lake: Lake, tmp_path: Path) -> None:
-    folder.put(object_key(1, END), body(1))
+    folder.put(object_key(1, END), object_body(1))
     pull(folder.uri, lake, EVER)
     copy = tmp_path / "copy" / object_key(1, END)
     copy.parent.mkdir(parents=True)
-    copy.write_bytes(body(1))
+    copy.write_bytes(object_body(1))
     assert pull(str(tmp_path / "copy"), lake, EVER).already_known == 1
 
 
@@ -108,7 +60,7 @@ def test_more_keys_than_a_page_holds_are_all_read(folder: Folder, lake: Lake) ->
 
 def test_a_window_lists_only_days_around_it(folder: Folder, lake: Lake) -> None:
     for days in (-40, -3, 0, 3):
-        folder.put(object_key(1, END + timedelta(days=days)), body(1))
+        folder.put(object_key(1, END + timedelta(days=days)), object_body(1))
     folder.put("AWSLogs/111122223333/CloudTrail/eu-west-1/x.json.gz", b"{}")
     summary = pull(f"{folder.uri}/", lake, Window(START, START + timedelta(hours=1)))
     assert (summary.listed, summary.ingested) == (1, 1)
@@ -127,14 +79,14 @@ def test_a_wrong_secret_names_the_permission(
 def test_an_object_that_may_not_be_read_names_the_permission(
     server: S3Server, folder: Folder, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder.put(object_key(1, END), body(1))
+    folder.put(object_key(1, END), object_body(1))
     listed = S3Source.candidates
 
     def then_lose_the_secret(self: S3Source, window: Window) -> Iterator[Candidate]:
         yield from listed(self, window)
         for name, value in server.environment(secret_key="wrong").items():  # noqa: S106 - a wrong one
             monkeypatch.setenv(name, value)
-        self._client = s3._client()
+        self._client = s3_session.client(None)
 
     monkeypatch.setattr(S3Source, "candidates", then_lose_the_secret)
     with pytest.raises(SourceError, match="allow s3:GetObject"):
@@ -144,8 +96,8 @@ def test_an_object_that_may_not_be_read_names_the_permission(
 def test_an_object_deleted_since_it_was_listed_is_a_problem_of_its_own(
     folder: Folder, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder.put(object_key(1, END), body(1))
-    folder.put(object_key(2, END), body(2))
+    folder.put(object_key(1, END), object_body(1))
+    folder.put(object_key(2, END), object_body(2))
     listed = S3Source.candidates
 
     def then_delete(self: S3Source, window: Window) -> Iterator[Candidate]:
@@ -171,7 +123,7 @@ def test_an_endpoint_that_nobody_serves_is_a_source_error(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-    monkeypatch.setattr(s3, "_ATTEMPTS", 1)
+    monkeypatch.setattr(s3_session, "ATTEMPTS", 1)
     with pytest.raises(SourceError, match="cannot be reached"):
         pull("s3://any/logs", lake, EVER)
 

@@ -1,5 +1,6 @@
 """A real S3 server (SeaweedFS) on loopback, with one user whose key is checked."""
 
+import gzip
 import json
 import shutil
 import signal
@@ -16,6 +17,8 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+
+from tests.support.alb_lines import object_lines
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -52,6 +55,28 @@ class S3Server:
             aws_secret_access_key=SECRET_KEY,
             config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}),
         )
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A prefix of its own in the one bucket: SeaweedFS reserves volumes for every bucket."""
+
+    client: "S3Client"
+    prefix: str
+
+    @property
+    def uri(self) -> str:
+        """Where it is, as pull takes it."""
+        return f"s3://ready/{self.prefix}"
+
+    def put(self, key: str, content: bytes) -> None:
+        """Write an object below the prefix."""
+        self.client.put_object(Bucket="ready", Key=f"{self.prefix}/{key}", Body=content)
+
+
+def object_body(seed: int, lines: int = 5) -> bytes:
+    """A gzip object of access-log lines."""
+    return gzip.compress("".join(f"{line}\n" for line in object_lines(seed, lines)).encode(), mtime=0)
 
 
 @contextmanager

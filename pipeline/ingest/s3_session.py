@@ -1,0 +1,78 @@
+"""A client for S3: the ordinary AWS credential chain, or a role that it may assume."""
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import botocore.session
+from botocore.config import Config
+from botocore.credentials import CredentialProvider, DeferredRefreshableCredentials
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+ATTEMPTS = 6
+_SESSION_NAME = "forensics"
+
+
+def client(role: str | None) -> "S3Client":
+    """A client that retries, slows down when it is throttled, and renews what expires.
+
+    Args:
+        role: ARN of the role to assume; None takes the credentials as they are.
+
+    Raises:
+        BotoCoreError: region, profile or endpoint cannot be used. Credentials are first asked for later.
+    """
+    session = _session(role)
+    made: S3Client = session.client("s3", config=_config())
+    if "amazonaws.com" in made.meta.endpoint_url:
+        return made
+    made.close()
+    return session.client("s3", config=_config(s3={"addressing_style": "path"}))
+
+
+def _config(**more: Any) -> Config:  # noqa: ANN401 - as Config takes them
+    return Config(
+        retries={"mode": "adaptive", "max_attempts": ATTEMPTS},
+        max_pool_connections=16,
+        connect_timeout=10,
+        read_timeout=60,
+        **more,
+    )
+
+
+def _session(role: str | None) -> boto3.Session:
+    """A session of its own: the shared one would keep the credentials of its first use."""
+    core = botocore.session.Session()
+    if role is not None:
+        core.get_component("credential_provider").providers.insert(0, _Role(role))
+    return boto3.Session(botocore_session=core)
+
+
+class _Role(CredentialProvider):
+    """Credentials of a role, asked of STS at first use and again before they expire."""
+
+    METHOD = "assume-role"
+
+    def __init__(self, role: str) -> None:
+        """Ask nothing yet."""
+        super().__init__()
+        self._role = role
+        self._own = botocore.session.Session()
+
+    def load(self) -> DeferredRefreshableCredentials:
+        """Credentials that fetch themselves."""
+        return DeferredRefreshableCredentials(self._assume, self.METHOD)
+
+    def _assume(self) -> dict[str, str]:
+        """Call sts:AssumeRole with the chain's own credentials."""
+        sts: Any = self._own.create_client("sts", config=_config())  # no type stubs are installed for STS
+        with closing(sts):
+            given = sts.assume_role(RoleArn=self._role, RoleSessionName=_SESSION_NAME)["Credentials"]
+        return {
+            "access_key": given["AccessKeyId"],
+            "secret_key": given["SecretAccessKey"],
+            "token": given["SessionToken"],
+            "expiry_time": given["Expiration"].isoformat(),
+        }

@@ -1,0 +1,90 @@
+"""What a window costs in LIST requests, counted at a real S3 server."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from pipeline.ingest import s3_listing, s3_session
+from pipeline.ingest.lake import Lake
+from pipeline.ingest.pull import pull
+from pipeline.model import Window
+from tests.support.alb_lines import START, object_key
+from tests.support.s3_server import Folder, object_body
+
+HOUR = Window(START, START + timedelta(hours=1))
+
+
+@pytest.fixture
+def lists(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Parameters of each ListObjectsV2 that is sent."""
+    sent: list[dict[str, Any]] = []
+    ordinary = s3_session.client
+
+    def counted(role: str | None) -> Any:  # noqa: ANN401 - the type of the client exists for the type checker only
+        client = ordinary(role)
+        client.meta.events.register(
+            "provide-client-params.s3.ListObjectsV2", lambda params, **_: sent.append(params)
+        )
+        return client
+
+    monkeypatch.setattr(s3_session, "client", counted)
+    return sent
+
+
+def below(folder: Folder, lists: list[dict[str, Any]]) -> list[str]:
+    return [sent["Prefix"].removeprefix(folder.prefix) for sent in lists]
+
+
+def test_a_window_lists_the_way_to_its_days_and_nothing_else(
+    folder: Folder, lake: Lake, lists: list[dict[str, Any]]
+) -> None:
+    for days in (-800, -40, -3, -2, -1, 0, 1, 2, 3, 40, 800):
+        folder.put(object_key(1, START + timedelta(days=days, minutes=5)), object_body(1))
+    for service in ("CloudTrail", "vpcflowlogs", "Config"):
+        folder.put(f"AWSLogs/111122223333/{service}/eu-west-1/2026/03/02/x.json.gz", b"{}")
+    summary = pull(f"{folder.uri}/", lake, HOUR)
+    assert (summary.ingested, summary.outside_window, summary.problems) == (1, 2, [])
+    region = "/AWSLogs/111122223333/elasticloadbalancing/eu-west-1/"
+    way = ["/", "/AWSLogs/", "/AWSLogs/111122223333/", "/AWSLogs/111122223333/elasticloadbalancing/", region]
+    around = [f"{region}2026/{day}/" for day in ("03/01", "03/02", "03/03")]
+    assert sorted(below(folder, lists)) == sorted([*way, f"{region}2026/", f"{region}2026/03/", *around])
+
+
+def test_an_organisation_that_logs_into_one_bucket_is_walked_alike(
+    folder: Folder, lake: Lake, lists: list[dict[str, Any]]
+) -> None:
+    for account in ("111122223333", "444455556666"):
+        key = object_key(1, START + timedelta(minutes=5)).replace("111122223333", account)
+        folder.put(key.replace("AWSLogs/", "AWSLogs/o-abc123/"), object_body(int(account[0])))
+        folder.put(f"AWSLogs/o-abc123/{account}/CloudTrail/eu-west-1/2026/03/02/x.json.gz", b"{}")
+    assert pull(f"{folder.uri}/", lake, HOUR).ingested == 2
+    assert len(lists) == 3 + 2 * 6
+    assert not any("CloudTrail" in sent["Prefix"] for sent in lists)
+
+
+def test_within_a_day_pages_apart_from_the_window_are_skipped(
+    folder: Folder, lake: Lake, lists: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3_listing, "_PAGE", 10)
+    for name in ("api", "shop"):
+        for number in range(1, 120):
+            folder.put(
+                object_key(number, START.replace(hour=0) + timedelta(minutes=12 * number), name=name), b""
+            )
+    summary = pull(f"{folder.uri}/", lake, HOUR)
+    within = 2 * (3 * 60 // 12 + 1)  # an hour more on both sides
+    assert summary.ingested == within
+    day = [sent for sent in lists if sent["Prefix"].endswith("/2026/03/02/")]
+    assert len(day) < 12, "238 keys are 24 pages of 10"
+    assert next(sent["StartAfter"][-14:] for sent in day if "StartAfter" in sent) == "20260302T1000Z"
+
+
+def test_without_a_window_pages_are_read_to_the_end(
+    folder: Folder, lake: Lake, lists: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3_listing, "_PAGE", 10)
+    for number in range(25):
+        folder.put(object_key(number, START), b"")
+    assert pull(f"{folder.uri}/", lake, Window()).listed == 25
+    assert len(lists) == 3
