@@ -20,6 +20,7 @@ _SECONDS = re.compile(rb"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _WHOLE = re.compile(rb"0[xX][0-9A-Fa-f]{1,16}|\d{1,19}")
 _ABSENT = b"-"
 _STATUS_LIMIT, _PORT_LIMIT, _WHOLE_LIMIT = 1000, 1 << 16, 1 << 63
+_PORT_DIGITS = 5
 
 _FOREIGN = (
     (re.compile(rb"Enable AccessLog for ELB: "), "access log test file"),
@@ -133,7 +134,7 @@ def _address(tokens: list[bytes], place: int) -> tuple[str | None, int | None]:
     if token == _ABSENT:
         return None, None
     ip, _, port = token.rpartition(b":")  # IPv6 comes without brackets
-    if not ip or not port.isdigit() or len(port) > 5 or int(port) >= _PORT_LIMIT:  # noqa: PLR2004 - digits
+    if not ip or not port.isdigit() or len(port) > _PORT_DIGITS or int(port) >= _PORT_LIMIT:
         raise LineError(FIELDS[place], "no address and port")
     if ip.startswith(b"[") and ip.endswith(b"]"):
         ip = ip[1:-1]
