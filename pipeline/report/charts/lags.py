@@ -1,4 +1,4 @@
-"""Do errors follow events, or merely fall near them? Lags, beside those to the same events moved by an hour."""
+"""Do errors follow events, or merely fall near them? Lags beside those to events moved by an hour."""
 
 import plotly.graph_objects as go  # type: ignore[import-untyped] # plotly ships no types
 import polars as pl
