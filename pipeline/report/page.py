@@ -23,6 +23,7 @@ from plotly.offline import get_plotlyjs  # type: ignore[import-untyped] # plotly
 from pipeline import queries
 from pipeline.engine.duckdb import Engine
 from pipeline.report import evidence, safety, wording
+from pipeline.report.audit import Finding
 from pipeline.report.charts import Chart, drawn
 from pipeline.report.colours import look
 from pipeline.report.facts import CauseRow, Summary
@@ -39,7 +40,13 @@ _STYLE_IDS = re.compile(r'getElementById\("([0-9a-f]{40,64})"\)')
 
 
 def write_page(
-    engine: Engine, summary: Summary, path: Path, *, title: str, manifest: Mapping[str, str]
+    engine: Engine,
+    summary: Summary,
+    path: Path,
+    *,
+    title: str,
+    manifest: Mapping[str, str],
+    findings: Sequence[Finding] = (),
 ) -> None:
     """Write the page; what was there before stays until the new one is complete.
 
@@ -49,16 +56,24 @@ def write_page(
         path: file to write; its folder is made if need be.
         title: heading and title of the page.
         manifest: what the numbers rest on, in the order to show.
+        findings: settings that make errors, those that explain most first.
 
     Raises:
         StoreError: the file cannot be written.
     """
-    page = render(engine, summary, title=title, manifest=manifest)
+    page = render(engine, summary, title=title, manifest=manifest, findings=findings)
     with whole_file(path) as file:
         file.write(page.encode("utf-8", "backslashreplace"))
 
 
-def render(engine: Engine, summary: Summary, *, title: str, manifest: Mapping[str, str]) -> str:
+def render(
+    engine: Engine,
+    summary: Summary,
+    *,
+    title: str,
+    manifest: Mapping[str, str],
+    findings: Sequence[Finding] = (),
+) -> str:
     """The page's text."""
     charts = drawn(engine, summary)
     objects = objects_read(engine)
@@ -72,6 +87,7 @@ def render(engine: Engine, summary: Summary, *, title: str, manifest: Mapping[st
             summary=summary,
             manifest={**manifest, **rested_on(engine, objects)},
             charts=charts,
+            findings=findings,
             statements={name: queries.read(f"report/{name}") for chart in charts for name in chart.tables},
             data=_data(engine, charts, objects) if charts else "",
         )
