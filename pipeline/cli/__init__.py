@@ -17,8 +17,11 @@ from pipeline.cli import options as opt
 from pipeline.cli.output import console, remark, remark_on, sink
 from pipeline.cli.progress import PullProgress
 from pipeline.errors import ForensicsError, UsageError
+from pipeline.report import audit as findings
 from pipeline.report import formats, page, story, terminal
 from pipeline.report.summary import summarise
+from pipeline.usecases.audit import as_sarif
+from pipeline.usecases.audit import audit as audit_settings
 from pipeline.usecases.demo import demo as run_demo
 from pipeline.usecases.explain import explain as explain_request
 from pipeline.usecases.incident import Incident, Question, investigate
@@ -193,6 +196,44 @@ def explain(
 
 
 @app.command()
+def audit(
+    *,
+    logs: opt.Logs = None,
+    timeline: opt.Timeline = None,
+    since: opt.Since = None,
+    until: opt.Until = None,
+    lb: opt.LoadBalancer = None,
+    output_format: Annotated[findings.AuditFormat, typer.Option("--format", help="How to print.")] = "table",
+    output: opt.Output = None,
+    store: opt.Store = None,
+    quiet: opt.Quiet = False,
+) -> None:
+    """Hold the settings against the damage: which of them make errors, and what to set instead.
+
+    \b
+    Examples:
+      forensics audit --since 7d
+      forensics audit --logs ./alb-logs --timeline ./dumps --format sarif --output audit.sarif
+    """
+    settings = config.load(store=store)
+    question = _question(logs, timeline, since, until, lb)
+    with investigate(question, settings, _progress(quiet=quiet)) as incident:
+        remark_on(incident.pulled, incident.problems)
+        found = audit_settings(incident)
+        if output_format == "table" and output is None:
+            findings.render(found, console())
+            return
+        with sink(output) as to:
+            text = io.TextIOWrapper(to, encoding="utf-8", write_through=True)
+            if output_format == "table":
+                findings.render(found, console(text))
+            else:
+                text.write(findings.as_json(found) if output_format == "json" else as_sarif(found))
+                text.write("\n")
+            text.detach()
+
+
+@app.command()
 def sql(
     query: Annotated[
         str | None, typer.Argument(help="A query; without one, read queries from standard input.")
@@ -275,7 +316,14 @@ def _write_page(incident: Incident, path: Path, title: str) -> None:
         "requests": f"{incident.requests:,}",
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    page.write_page(incident.engine, summarise(incident.engine), path, title=title, manifest=manifest)
+    page.write_page(
+        incident.engine,
+        summarise(incident.engine),
+        path,
+        title=title,
+        manifest=manifest,
+        findings=audit_settings(incident),
+    )
 
 
 def _answer(incident: Incident, query: str) -> None:

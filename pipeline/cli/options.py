@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-OutputFormat = Literal["table", "json", "jsonl", "csv", "parquet", "md"]
+OutputFormat = Literal["table", "json", "jsonl", "csv", "parquet", "md", "timesketch", "grafana"]
 """How `attribute` prints its answer."""
 
 Logs = Annotated[

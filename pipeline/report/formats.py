@@ -1,4 +1,4 @@
-"""Attributions and summary as JSON, JSON lines, CSV, Parquet or Markdown."""
+"""Attributions and summary as JSON, JSON lines, CSV, Parquet or Markdown, and for other tools' time lines."""
 
 import csv
 import io
@@ -13,10 +13,10 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from pipeline.model import ATTRIBUTIONS
-from pipeline.report import markdown, safety
+from pipeline.report import exports, markdown, safety
 from pipeline.report.facts import Summary
 
-Format = Literal["json", "jsonl", "csv", "parquet", "md"]
+Format = Literal["json", "jsonl", "csv", "parquet", "md", "timesketch", "grafana"]
 
 JSON_SCHEMA = 1
 """Raised when a field of the JSON document changes its meaning or goes."""
@@ -29,7 +29,8 @@ def write(attributions: pl.DataFrame, summary: Summary, format: Format, to: Bina
         attributions: rows in the schema of `attributions`; written in the order given.
         summary: the same run's summary; in ``json`` and ``md`` only.
         format: ``json`` one document, ``jsonl`` one attribution a line, ``csv`` with a header,
-            ``parquet`` in the schema of `attributions`, ``md`` a summary for a post-mortem.
+            ``parquet`` in the schema of `attributions`, ``md`` a summary for a post-mortem,
+            ``timesketch`` JSON lines and ``grafana`` annotations, see `exports`.
         to: where to; is neither closed nor flushed. Text is UTF-8, JSON is pure ASCII.
     """
     writers: Mapping[str, Callable[[pl.DataFrame, Summary, BinaryIO], None]] = {
@@ -38,6 +39,8 @@ def write(attributions: pl.DataFrame, summary: Summary, format: Format, to: Bina
         "csv": _csv,
         "parquet": _parquet,
         "md": _markdown,
+        "timesketch": lambda rows, _, into: exports.timesketch(rows, into),
+        "grafana": lambda rows, _, into: exports.grafana(rows, into),
     }
     writers[format](attributions, summary, to)
 

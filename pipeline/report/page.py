@@ -1,11 +1,12 @@
 """The incident as one HTML file that needs no network and trusts nothing it shows.
 
 Every script and style of the page is named by its hash in the Content-Security-Policy, so text from a
-log that found its way into markup could still not run. Plotly's bundle lies compressed in the page;
-the page's own script unpacks and starts it, and its hash is in the policy too.
+log that found its way into markup could still not run. Plotly's bundle and the data lie compressed in the
+page; the page's own scripts unpack them, and the bundle's hash is in the policy too.
 """
 
 import gzip
+import json
 import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
@@ -14,27 +15,38 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs  # type: ignore[import-untyped] # plotly ships no types
 
 from pipeline import queries
 from pipeline.engine.duckdb import Engine
-from pipeline.report import figures, safety, wording
+from pipeline.report import evidence, safety, wording
+from pipeline.report.audit import Finding
+from pipeline.report.charts import Chart, drawn
 from pipeline.report.colours import look
 from pipeline.report.facts import CauseRow, Summary
+from pipeline.report.manifest import objects_read, rested_on
 from pipeline.report.whole_file import whole_file
 
-MOST_ROWS = 2_000
-"""Errors listed in the page."""
+STATIC_ROWS = 200
+"""Errors and events in the page's markup, for print and for readers without JavaScript; its data hold all."""
 
+_SCRIPTS = ("report.js", "charts.js", "evidence.js")
 _RESERVED_STYLE = "/* rules come from Plotly */"
 _BREAKS = re.compile(r"(?<=[a-z][._/])(?=[a-z])")
 _STYLE_IDS = re.compile(r'getElementById\("([0-9a-f]{40,64})"\)')
 
 
 def write_page(
-    engine: Engine, summary: Summary, path: Path, *, title: str, manifest: Mapping[str, str]
+    engine: Engine,
+    summary: Summary,
+    path: Path,
+    *,
+    title: str,
+    manifest: Mapping[str, str],
+    findings: Sequence[Finding] = (),
 ) -> None:
     """Write the page; what was there before stays until the new one is complete.
 
@@ -44,30 +56,58 @@ def write_page(
         path: file to write; its folder is made if need be.
         title: heading and title of the page.
         manifest: what the numbers rest on, in the order to show.
+        findings: settings that make errors, those that explain most first.
 
     Raises:
         StoreError: the file cannot be written.
     """
-    page = render(engine, summary, title=title, manifest=manifest)
+    page = render(engine, summary, title=title, manifest=manifest, findings=findings)
     with whole_file(path) as file:
         file.write(page.encode("utf-8", "backslashreplace"))
 
 
-def render(engine: Engine, summary: Summary, *, title: str, manifest: Mapping[str, str]) -> str:
+def render(
+    engine: Engine,
+    summary: Summary,
+    *,
+    title: str,
+    manifest: Mapping[str, str],
+    findings: Sequence[Finding] = (),
+) -> str:
     """The page's text."""
-    chart = figures.main_chart(engine, summary)
+    charts = drawn(engine, summary)
+    objects = objects_read(engine)
     return (
         _environment()
         .get_template("report.html.j2")
         .render(
-            **_fixed(with_chart=bool(chart)),
+            **_fixed(with_charts=bool(charts)),
             **_rows(engine, summary),
             title=title,
             summary=summary,
-            manifest=manifest,
-            chart=Markup(safety.seal_json(chart)),  # noqa: S704 - sealed: holds no <, > or &
+            manifest={**manifest, **rested_on(engine, objects)},
+            charts=charts,
+            findings=findings,
+            statements={name: queries.read(f"report/{name}") for chart in charts for name in chart.tables},
+            data=_data(engine, charts, objects) if charts else "",
         )
     )
+
+
+def _data(engine: Engine, charts: Sequence[Chart], objects: pl.DataFrame) -> str:
+    """Everything that the scripts show, packed."""
+    causes = [str(name) for name in engine.table("causes")["id"]]
+    tables = {name: rows for chart in charts for name, rows in chart.tables.items()} | {"objects": objects}
+    data = {
+        "charts": [
+            {"id": chart.id, "timed": chart.is_timed, "figure": json.loads(chart.figure.to_json())}
+            for chart in charts
+        ],
+        "csv": {name: evidence.csv_text(rows) for name, rows in tables.items()},
+        "looks": {name: {"hue": look(name).hue, "hatched": bool(look(name).hatching)} for name in causes},
+        **evidence.packed(engine),
+    }
+    return _packed(json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":")))
 
 
 def _rows(engine: Engine, summary: Summary) -> dict[str, Any]:
@@ -78,7 +118,8 @@ def _rows(engine: Engine, summary: Summary) -> dict[str, Any]:
         "best": remedies[0] if remedies else None,
         "remedies": remedies,
         "wordings": _wordings(engine),
-        "errors": engine.frame("report/errors", {"row_limit": MOST_ROWS}).rows(named=True),
+        "errors": engine.frame("report/errors").head(STATIC_ROWS).rows(named=True),
+        "events": engine.frame("report/events_near_errors", {"row_limit": STATIC_ROWS}).rows(named=True),
         "coverage": engine.frame("report/coverage").rows(named=True),
     }
 
@@ -95,21 +136,17 @@ def _wordings(engine: Engine) -> dict[str, list[dict[str, Any]]]:
     return wordings
 
 
-def _fixed(*, with_chart: bool) -> dict[str, object]:
+def _fixed(*, with_charts: bool) -> dict[str, object]:
     """What is the same in every page of this version, and the policy that admits only that."""
-    style, script, plotly = (
-        _template("report.css"),
-        _template("report.js"),
-        get_plotlyjs() if with_chart else "",
-    )
-    scripts = [script, plotly] if with_chart else [script]
+    style, plotly = _template("report.css"), get_plotlyjs() if with_charts else ""
+    scripts = [_template(name) for name in _SCRIPTS] if with_charts else []
     return {
         "style": Markup(style),  # noqa: S704 - our own file
-        "script": Markup(script),  # noqa: S704 - our own file
-        "bundle": _packed(plotly) if with_chart else "",
+        "scripts": [Markup(script) for script in scripts],  # noqa: S704 - our own files
+        "bundle": _bundle() if with_charts else "",
         "reserved_style": Markup(_RESERVED_STYLE),  # noqa: S704 - a constant
         "reserved_styles": _reserved_styles(plotly),
-        "policy": _policy(scripts, [style, _RESERVED_STYLE]),
+        "policy": _policy([*scripts, plotly] if with_charts else [], [style, _RESERVED_STYLE]),
     }
 
 
@@ -118,9 +155,13 @@ def _template(name: str) -> str:
 
 
 @cache
-def _packed(bundle: str) -> str:
-    """The bundle as base64 of gzip; the same bytes for the same bundle."""
-    return b64encode(gzip.compress(bundle.encode(), compresslevel=9, mtime=0)).decode()
+def _bundle() -> str:
+    return _packed(get_plotlyjs())
+
+
+def _packed(text: str) -> str:
+    """Text as base64 of gzip; the same bytes for the same text."""
+    return b64encode(gzip.compress(text.encode(), compresslevel=9, mtime=0)).decode()
 
 
 def _reserved_styles(plotly: str) -> list[str]:
@@ -133,14 +174,15 @@ def _policy(scripts: Sequence[str], styles: Sequence[str]) -> str:
 
     Plotly writes ``style`` attributes into its own drawing, hence ``style-src-attr``.
     """
+    script_hashes = " ".join(map(_hash, scripts)) or "'none'"
     style_hashes = " ".join(map(_hash, styles))
     return "; ".join(
         [
             "default-src 'none'",
-            f"script-src {' '.join(map(_hash, scripts))}",
+            f"script-src {script_hashes}",
             f"style-src {style_hashes}",
             "style-src-attr 'unsafe-inline'",
-            "img-src data:",
+            "img-src data: blob:",
             "base-uri 'none'",
             "form-action 'none'",
         ]

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from pipeline.attribute import causes
+from pipeline.attribute import causes, findings
 from pipeline.attribute.verdicts import INSUFFICIENT, INSUFFICIENT_REMEDY, INSUFFICIENT_TITLE
 from pipeline.model import TABLES
 
@@ -17,6 +17,7 @@ COMMANDS = (
     "pull",
     "report",
     "explain",
+    "audit",
     "sql",
     "demo",
     "lake check",
@@ -66,6 +67,25 @@ def causes_page() -> str:
 def _with_places(remedy: str) -> str:
     """A remedy with its placeholders as a reader expects them: <idle_timeout_s>."""
     return re.sub(r"[{](.*?)[}]", r"<\1>", remedy)
+
+
+def audit_page() -> str:
+    """docs/audit.md: every rule of the audit with its reason and its change."""
+    head = (
+        "`forensics audit` holds the settings against the damage. A finding names a resource, the value "
+        "that it has, the one that it should have, and the errors of the window that it explains. "
+        "`--format sarif` and `--format json` are for other tools.\n"
+    )
+    return "\n".join(["# Audit\n", _NOTE, head, *map(_audit_rule, findings.rules())])
+
+
+def _audit_rule(rule: findings.Rule) -> str:
+    return (
+        f"### {rule.id}\n\n**{rule.title}** ({rule.severity}). {rule.doc}\n\n"
+        f"*Change:* {_with_places(rule.change)}.\n\n"
+        f"*Explains:* {', '.join(rule.causes)}. *Read from:* {', '.join(rule.needs)}. "
+        f"*Rule:* [sql/audit/{rule.id}.sql](../sql/audit/{rule.id}.sql)\n"
+    )
 
 
 def schema_page() -> str:
@@ -129,6 +149,7 @@ def readme_page() -> str:
 
 PAGES = {
     "docs/causes.md": causes_page,
+    "docs/audit.md": audit_page,
     "docs/schema.md": schema_page,
     "docs/cli.md": cli_page,
     "README.md": readme_page,

@@ -15,7 +15,17 @@ import polars as pl
 import pyarrow as pa
 
 from pipeline.engine.duckdb import Engine
-from pipeline.model import ATTRIBUTIONS, COVERAGE, EVENTS, INSTANT, LIFETIMES, REQUESTS, Table
+from pipeline.model import (
+    ATTRIBUTIONS,
+    CANDIDATES,
+    COVERAGE,
+    EVENTS,
+    INSTANT,
+    LIFETIMES,
+    OBJECTS,
+    REQUESTS,
+    Table,
+)
 
 FIRST = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
 MINUTES = 240
@@ -124,6 +134,10 @@ class Incident:
         engine.attach("coverage", table(COVERAGE, self.coverage))
         engine.attach_parquet(REQUESTS, [])
         engine.attach("traffic", pa.Table.from_pylist(self.traffic, schema=TRAFFIC))
+        engine.attach("gateway_errors", gateway_errors(self.attributions))
+        engine.attach("pair_minutes", pair_minutes(self.traffic))
+        engine.attach("candidates", table(CANDIDATES, candidates(self.attributions)))
+        engine.attach("objects", table(OBJECTS, objects(self.attributions)))
         engine.attach("causes", causes_frame())
 
     def frame(self) -> pl.DataFrame:
@@ -140,6 +154,75 @@ _TRAFFIC_COLUMNS: dict[str, pa.DataType] = {
     "gateway_errors": pa.int64(),
 }
 TRAFFIC = pa.schema(_TRAFFIC_COLUMNS)
+
+
+_BALANCER_NODES = ("10.0.0.7", "10.0.0.8")
+_ERROR_COLUMNS: dict[str, pa.DataType] = {
+    "request_id": pa.string(),
+    "elb_node_ip": pa.string(),
+    "duration_s": pa.float64(),
+    "waited_s": pa.float64(),
+    "gap_s": pa.float64(),
+    "request_verb": pa.string(),
+    "path": pa.string(),
+}
+_PAIR_COLUMNS: dict[str, pa.DataType] = {"elb_node_ip": pa.string(), "requests": pa.int64()}
+
+
+def gateway_errors(attributions: Sequence[Row]) -> pa.Table:
+    """What the lines of the errors say, as far as the report shows it."""
+    rows = [
+        {
+            "request_id": row["request_id"],
+            "elb_node_ip": _BALANCER_NODES[number % 2],
+            "duration_s": 10.002 if row["elb_status_code"] == 504 else 0.004,
+            "waited_s": None if row["elb_status_code"] == 504 else 0.003,
+            "gap_s": 5.001,
+            "request_verb": "POST",
+            "path": "/v1/ingest",
+        }
+        for number, row in enumerate(attributions)
+    ]
+    return pa.Table.from_pylist(rows, schema=pa.schema(_ERROR_COLUMNS))
+
+
+def pair_minutes(traffic: Sequence[Row]) -> pa.Table:
+    """Requests per minute and node of the load balancer."""
+    rows = [
+        {"elb_node_ip": node, "requests": row["requests"] // 2} for row in traffic for node in _BALANCER_NODES
+    ]
+    return pa.Table.from_pylist(rows, schema=pa.schema(_PAIR_COLUMNS))
+
+
+def candidates(attributions: Sequence[Row]) -> list[Row]:
+    """The verdict and the runner-up of every error."""
+    return [
+        {
+            "request_id": row["request_id"],
+            "cause": row[cause],
+            "cluster_id": "c",
+            "rate_group": "g",
+            "exposure": 1.0,
+            "support": 0.0,
+            "class_share": 1.0,
+            "log_likelihood": -2.0,
+            "evidence": row["evidence"] if cause == "cause" else "nothing else fits",
+            "log_rate": 0.0,
+            "probability": row[probability],
+        }
+        for row in attributions
+        for cause, probability in (("cause", "confidence"), ("runner_up", "runner_up_confidence"))
+        if row[cause]
+    ]
+
+
+def objects(attributions: Sequence[Row]) -> list[Row]:
+    """The objects that the errors' lines stand in."""
+    base = {"etag": "e", "size": 1, "lines": 90_000, "rows": 90_000, "rejected": 0, "parser_version": "1"}
+    return [
+        {"object_key": key, "ingested_at": FIRST, **base}
+        for key in sorted({row["object_key"] for row in attributions})
+    ]
 
 
 def table(of: Table, rows: Sequence[Row]) -> pa.Table:

@@ -111,3 +111,24 @@ def test_markdown_holds_no_live_tag_pipe_or_control_character() -> None:
     assert "<script>" not in text.replace(r"\<script\>", "")
     assert "a | b" not in text
     assert not [char for char in text if ord(char) < 32 and char != "\n"]
+
+
+def test_timesketch_has_its_three_fields_on_every_line() -> None:
+    story = attacked()
+    lines = [json.loads(line) for line in written(story, "timesketch").decode().splitlines()]
+    assert len(lines) == len(story.attributions)
+    for line, row in zip(lines, story.frame().iter_rows(named=True), strict=True):
+        assert datetime.fromisoformat(line["datetime"]) == row["time"]
+        assert line["timestamp_desc"]
+        assert line["message"] == f"{row['elb_status_code']} {row['cause']}: {row['evidence']}"
+
+
+def test_grafana_gets_one_region_per_cause_and_stretch_that_together_hold_every_error() -> None:
+    story = incident()
+    regions = json.loads(written(story, "grafana"))
+    assert all(region["time"] <= region["timeEnd"] for region in regions)
+    assert sum(int(region["text"].split()[0].replace(",", "")) for region in regions) == len(
+        story.attributions
+    )
+    scale_in = [region for region in regions if "scale_in" in region["tags"]]
+    assert [(region["timeEnd"] - region["time"]) / 60_000 < 10 for region in scale_in] == [True] * 3

@@ -7,12 +7,14 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pipeline.engine.duckdb import Engine
 from pipeline.errors import StoreError
-from pipeline.report import figures, page
+from pipeline.report import evidence, page
+from pipeline.report.charts import base
 from pipeline.report.summary import summarise
 from tests.support import hostile
 from tests.support.incident import FIRST, Incident, incident, minutes
@@ -36,6 +38,7 @@ TAGS = {
     *("h1", "h2", "table", "thead", "tbody", "tr", "th", "td", "ul", "li", "dl", "dt", "dd"),
     *("a", "b", "em", "small", "strong", "code", "svg", "rect", "path"),
     *("form", "label", "input", "output", "noscript", "script", "wbr"),
+    *("details", "summary", "pre", "button", "dialog"),
 }
 
 
@@ -73,10 +76,18 @@ def elements(text: str) -> Elements:
     return parser
 
 
-def data_block(text: str) -> str:
-    found = re.search(r'<script type="application/json" id="chart-data">(.*?)</script>', text)
-    assert found
-    return found[1]
+def data_of(text: str) -> dict[str, Any]:
+    """What the page's scripts get to see."""
+    packed = re.search(r'id="report-data">([A-Za-z0-9+/=]*)<', text)
+    assert packed
+    data: dict[str, Any] = json.loads(gzip.decompress(base64.b64decode(packed[1])))
+    return data
+
+
+def figure_of(text: str, name: str = "over-time") -> dict[str, Any]:
+    """One chart as Plotly gets it."""
+    figures: dict[str, dict[str, Any]] = {one["id"]: one["figure"] for one in data_of(text)["charts"]}
+    return figures[name]
 
 
 def attacked() -> Incident:
@@ -136,12 +147,27 @@ def test_hostile_text_makes_no_tag_no_handler_and_no_link() -> None:
         assert not (attributes.get("href") or "").lower().startswith("javascript")
 
 
-def test_hostile_text_closes_no_data_block() -> None:
-    block = data_block(rendered(attacked()))
-    assert not set(block) & set("<>&")
-    hovers = [hover for trace in json.loads(block)["data"] for hover in trace.get("hovertext", [])]
-    tags = {tag for hover in hovers for tag in re.findall(r"<[^>]*>", hover)}
-    assert tags == {"<b>", "</b>", "<br>"}
+def test_hostile_text_closes_no_data_block_and_makes_no_tag_in_a_hover() -> None:
+    for chart in data_of(rendered(attacked()))["charts"]:
+        traces = chart["figure"]["data"]
+        hovers = [hover for trace in traces for hover in trace.get("hovertext") or []]
+        tags = {tag for hover in hovers for tag in re.findall(r"<[^>]*>", hover)}
+        assert tags <= {"<b>", "</b>", "<br>"}, chart["id"]
+
+
+def test_cells_of_the_page_s_csv_are_no_formulas() -> None:
+    story = attacked()
+    for row in story.events:
+        row["detail"] = hostile.FORMULA
+    csv_texts = data_of(rendered(story))["csv"]
+    assert csv_texts["cited_events"].count(f"\"'{hostile.FORMULA[:11]}") > 0
+    for text in csv_texts.values():
+        assert not re.search(r'(^|,)"?[=+@]', text, re.MULTILINE)
+
+
+def test_the_data_hold_no_control_or_bidirectional_character() -> None:
+    text = json.dumps(data_of(rendered(attacked()))["errors"], ensure_ascii=False)
+    assert not re.findall("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u200b]", text)
 
 
 def test_the_page_holds_no_control_or_bidirectional_character() -> None:
@@ -150,25 +176,77 @@ def test_the_page_holds_no_control_or_bidirectional_character() -> None:
     )
 
 
-def test_every_listed_error_has_its_own_anchor() -> None:
+def test_every_error_is_in_the_data_and_the_first_ones_have_anchors_in_the_markup() -> None:
     story = incident(scale=0.2)
-    ids = [a["id"] for t, a in elements(rendered(story)).tags if t == "tr" and "id" in a]
-    assert ids == [f"req-{row['request_id']}" for row in story.attributions]
+    text = rendered(story)
+    ids = [row["request_id"] for row in story.attributions]
+    anchors = [a["id"] for t, a in elements(text).tags if t == "tr" and "id" in a]
+    assert data_of(text)["errors"]["request_id"] == ids
+    assert anchors == [f"req-{one}" for one in ids[: page.STATIC_ROWS]]
 
 
-def test_ten_thousand_errors_fit_six_megabytes_and_every_cause_is_listed() -> None:
+def test_ten_thousand_errors_fit_six_megabytes() -> None:
     story = incident(scale=8.4)
     assert len(story.attributions) > 10_000
     text = rendered(story)
-    rows = [a["data-cause"] for t, a in elements(text).tags if t == "tr" and "id" in a]
     assert len(text.encode()) < 6_000_000
-    assert len(rows) == page.MOST_ROWS
-    assert set(rows) == {row["cause"] for row in story.attributions}
+    assert len(data_of(text)["errors"]["cause"]) == len(story.attributions)
+
+
+def test_candidates_stand_with_their_error_and_every_cause_keeps_a_share(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(evidence, "MOST_DETAILED", 50)
+    story = incident(scale=0.3)
+    data = data_of(rendered(story))
+    told = data["candidates"]
+    assert len(set(told["error"])) == 50
+    assert told["error"] == sorted(told["error"])
+    named = {(place, cause) for place, cause in zip(told["error"], told["cause"], strict=True)}
+    for place in set(told["error"]):
+        assert (place, data["errors"]["cause"][place]) in named
+    assert {data["errors"]["cause"][place] for place in told["error"]} == set(data["errors"]["cause"])
+
+
+def test_numbers_in_charts_are_those_of_the_tables() -> None:
+    story = incident()
+    text = rendered(story)
+    causes = [row["cause"] for row in story.attributions]
+    cells = figure_of(text, "failure-classes")["data"][0]["z"]
+    assert sum(n or 0 for line in cells for n in line) == len(causes)
+    assert sum(figure_of(text, "confidence")["data"][0]["y"]) == len(causes)
+    heat = figure_of(text, "target-heat")["data"][0]
+    targets = [row["target_ip"] for row in story.attributions]
+    assert {y: sum(n or 0 for n in z) for y, z in zip(heat["y"], heat["z"], strict=True)} == {
+        target: targets.count(target) for target in set(targets)
+    }
+    nodes = figure_of(text, "balancer-nodes")["data"][0]
+    requests = sum(row["requests"] // 2 for row in story.traffic)
+    assert sum(nodes["x"]) == pytest.approx(len(causes) / requests * 1e6)
+
+
+def test_the_manifest_names_rules_objects_and_libraries() -> None:
+    story = incident(scale=0.1)
+    text = rendered(story, logs="s3://example-logs")
+    objects = len({row["object_key"] for row in story.attributions})
+    assert "0.1.0 with causes 5f1c0c6e" in text
+    assert f"<dd>{objects}, " in text
+    assert "duckdb" in text
+    assert data_of(text)["csv"]["objects"].count("\n") == objects + 1
+
+
+def test_errors_that_follow_their_events_show_a_peak_that_moved_events_lack() -> None:
+    story = incident()
+    text = rendered(story)
+    panels = [t for t in figure_of(text, "lags")["data"] if t["type"] == "bar"]
+    moved = [t for t in figure_of(text, "lags")["data"] if t["type"] == "scatter"]
+    assert sum(panels[0]["y"]) > 300
+    assert sum(moved[0]["y"]) < sum(panels[0]["y"]) / 2
 
 
 def test_bars_add_up_to_the_verdicts() -> None:
     story = incident()
-    traces = json.loads(data_block(rendered(story)))["data"]
+    traces = figure_of(rendered(story))["data"]
     bars = {trace["name"]: sum(trace["y"]) for trace in traces if trace["type"] == "bar"}
     causes = [row["cause"] for row in story.attributions]
     assert bars == {cause: causes.count(cause) for cause in causes}
@@ -183,7 +261,7 @@ def test_the_node_line_steps_with_every_join_and_leave() -> None:
         {**stay, "lifetime_id": "c", "joined_at": minutes(10), "left_at": None},
         {**stay, "lifetime_id": "d", "joined_at": None, "left_at": FIRST},
     ]
-    traces = json.loads(data_block(rendered(story)))["data"]
+    traces = figure_of(rendered(story))["data"]
     line = next(trace for trace in traces if trace["name"] == "bulk (nodes)")
     assert [moment[11:16] for moment in line["x"]] == ["02:00", "02:10", "02:30", "06:00"]
     assert line["y"] == [2, 3, 2, 2]
@@ -197,7 +275,7 @@ def test_groups_that_get_no_line_are_counted_on_the_axis() -> None:
     story = incident(scale=0.1)
     for number, row in enumerate(story.lifetimes):
         row["node_group"] = f"group {number % 8}"
-    figure = json.loads(data_block(rendered(story)))
+    figure = figure_of(rendered(story))
     assert figure["layout"]["yaxis2"]["title"]["text"] == "nodes (6 of 8 groups)"
     assert len([trace for trace in figure["data"] if trace.get("mode") == "lines"]) == 6
 
@@ -206,7 +284,7 @@ def test_groups_that_get_no_line_are_counted_on_the_axis() -> None:
     ("hours", "width"), [(1, 1), (4, 1), (5, 2), (24, 5), (24 * 7, 60), (24 * 365, 1440)]
 )
 def test_bars_are_as_fine_as_the_window_allows(hours: int, width: int) -> None:
-    assert figures.bucket_minutes((FIRST, minutes(hours * 60))) == width
+    assert base.bucket_minutes((FIRST, minutes(hours * 60))) == width
 
 
 def test_without_errors_the_page_says_so_and_carries_no_chart() -> None:
@@ -214,7 +292,8 @@ def test_without_errors_the_page_says_so_and_carries_no_chart() -> None:
     story.attributions = []
     text = rendered(story)
     assert "No gateway error (502/504) among" in text
-    assert "plotly" not in text.replace("plotly-bundle", "")
+    assert "plotly-bundle" not in text
+    assert "<script" not in text
     assert len(text) < 40_000
 
 

@@ -1,67 +1,50 @@
-"""The main chart: errors by cause, over the node count of each group, over what else happened; one time axis.
-
-Only results of sql/report/ are drawn. Colours of text and grid are left to the page, which knows
-whether it is light or dark.
-"""
+"""The main chart: errors by cause, over the node count of each group, over what else happened."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from textwrap import shorten, wrap
-from typing import Any
+from textwrap import shorten
 
 import plotly.graph_objects as go  # type: ignore[import-untyped] # plotly ships no types
 import polars as pl
 from plotly.subplots import make_subplots  # type: ignore[import-untyped] # same
 
-from pipeline.engine.duckdb import Engine
 from pipeline.report import wording
+from pipeline.report.charts.base import Chart, Row, Scene, at, style, wrapped
 from pipeline.report.colours import look
-from pipeline.report.facts import Summary
 from pipeline.report.safety import chart as safe
-
-BUCKETS = (1, 2, 5, 10, 15, 30, 60, 120, 360, 720, 1440)
-"""Widths of a bar that people read easily, minutes."""
-
-MOST_BARS = 288
-"""Bars along the axis; the finest bucket that needs no more is taken."""
 
 GROUPS = 6
 """Node groups with a line of their own; those that change least are left out, and the axis says so."""
 
-_HOVER_COLUMNS = 64
 _NAME_COLUMNS = 36
 _HATCHING = {"fillmode": "overlay", "fgcolor": "#ffffff", "solidity": 0.25, "size": 6}
 _ERRORS_PX, _NODES_PX, _LANE_PX, _GAP_PX, _MARGINS_PX = 330, 200, 44, 34, 100
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 
-Row = dict[str, Any]
 
-
-def bucket_minutes(window: tuple[datetime, datetime]) -> int:
-    """Width of a bar for a window, in minutes."""
-    span = (window[1] - window[0]) / timedelta(minutes=1)
-    return next((width for width in BUCKETS if span / width <= MOST_BARS), BUCKETS[-1])
-
-
-def main_chart(engine: Engine, summary: Summary) -> str:
-    """The chart as Plotly's JSON; empty text when there is no error to draw.
-
-    Args:
-        engine: with the tables of the incident.
-        summary: of the same tables.
-    """
-    if summary.window is None or not summary.by_cause:
-        return ""
-    width = bucket_minutes(summary.window)
-    ends = {"first_at": summary.window[0], "last_at": summary.window[1]}
-    changes = engine.frame("report/node_changes", ends)
-    events = engine.frame("report/cited_events")
-    figure = _frame(events, width)
-    _draw_errors(figure, engine, summary, width)
-    _draw_nodes(figure, changes, summary.window)
+def draw(scene: Scene) -> Chart:
+    """The chart that cracked the original case: the curve of errors against the number of nodes."""
+    tables = {
+        name: scene.frame(name)
+        for name in ("errors_over_time", "traffic_over_time", "node_changes", "cited_events")
+    }
+    changes, events = tables["node_changes"], tables["cited_events"]
+    figure = _frame(events, scene.width)
+    _draw_errors(figure, tables["errors_over_time"], tables["traffic_over_time"], scene)
+    _draw_nodes(figure, changes, scene.window)
     _draw_events(figure, events)
-    figure.update_xaxes(range=[_at(moment) for moment in summary.window], hoverformat="%Y-%m-%d %H:%M:%S")
-    return str(figure.to_json())
+    figure.update_xaxes(range=[at(moment) for moment in scene.window], hoverformat="%Y-%m-%d %H:%M:%S")
+    return Chart(
+        id="over-time",
+        title="What failed, and what came and went",
+        note="UTC. ▲ a node joined, ▼ a node left; hollow where only the log’s first or last line tells; "
+        "larger marks have more errors attributed to them. Drag to zoom all charts and to narrow the table, "
+        "double-click to zoom out, click a legend entry to hide it.",
+        figure=figure,
+        tables=tables,
+        is_timed=True,
+        height=figure.layout.height,
+    )
 
 
 def _frame(events: pl.DataFrame, width: int) -> go.Figure:
@@ -78,34 +61,20 @@ def _frame(events: pl.DataFrame, width: int) -> go.Figure:
     unit = "minute" if width == 1 else f"{width} minutes"
     figure.update_yaxes(title_text=f"502 and 504 per {unit}", rangemode="tozero", row=1, col=1)
     figure.update_yaxes(title_text="nodes", rangemode="tozero", row=2, col=1)
-    figure.update_layout(
-        template="none",
-        barmode="stack",
-        bargap=0.06,
-        hovermode="closest",
-        height=sum(heights) + _MARGINS_PX,
-        margin={"l": 64, "r": 16, "t": 8, "b": 40},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
-        hoverlabel={"align": "left"},
-    )
+    style(figure, sum(heights) + _MARGINS_PX)
+    figure.update_layout(barmode="stack", bargap=0.06)
     return figure
 
 
-def _draw_errors(figure: go.Figure, engine: Engine, summary: Summary, width: int) -> None:
-    values = {"bucket_minutes": width}
-    bars = engine.frame("report/errors_over_time", values)
-    traffic = {
-        row["bucket_at"]: row
-        for row in engine.frame("report/traffic_over_time", values).iter_rows(named=True)
-    }
-    for cause in summary.by_cause:
+def _draw_errors(figure: go.Figure, bars: pl.DataFrame, seen: pl.DataFrame, scene: Scene) -> None:
+    width = scene.width
+    traffic = {row["bucket_at"]: row for row in seen.iter_rows(named=True)}
+    for cause in scene.summary.by_cause:
         rows = list(bars.filter(pl.col("cause") == cause.cause).iter_rows(named=True))
         middle = timedelta(minutes=width / 2)
         fill = look(cause.cause)
         figure.add_bar(
-            x=[_at(row["bucket_at"] + middle) for row in rows],
+            x=[at(row["bucket_at"] + middle) for row in rows],
             y=[row["errors"] for row in rows],
             width=width * 60_000,
             name=safe(cause.cause),
@@ -124,11 +93,7 @@ def _bar_hover(row: Row, traffic: Row | None, width: int) -> str:
     if traffic and traffic["requests"]:
         share = traffic["gateway_errors"] / traffic["requests"]
         lines.append(f"all causes: {share:.2%} of {wording.plural(traffic['requests'], 'request')}")
-    return "<br>".join([*lines, *_wrapped(row["evidence"])])
-
-
-def _wrapped(text: str) -> list[str]:
-    return [safe(line) for line in wrap(text, _HOVER_COLUMNS)[:4]]
+    return "<br>".join([*lines, *wrapped(row["evidence"])])
 
 
 def _draw_nodes(figure: go.Figure, changes: pl.DataFrame, window: tuple[datetime, datetime]) -> None:
@@ -155,7 +120,7 @@ def _draw_line(
     steps = {window[0]: 0} | {row["changed_at"]: row["nodes"] for row in rows}
     steps[window[1]] = rows[-1]["nodes"]
     figure.add_scatter(
-        x=[_at(moment) for moment in steps],
+        x=[at(moment) for moment in steps],
         y=list(steps.values()),
         mode="lines",
         line={"shape": "hv", "width": 1.6, "dash": dash},
@@ -172,7 +137,7 @@ def _draw_marks(figure: go.Figure, rows: Sequence[Row], happened: str, symbol: s
     if not rows:
         return
     figure.add_scatter(
-        x=[_at(row["changed_at"]) for row in rows],
+        x=[at(row["changed_at"]) for row in rows],
         y=[row["nodes"] for row in rows],
         mode="markers",
         marker={
@@ -219,7 +184,7 @@ def _draw_events(figure: go.Figure, events: pl.DataFrame) -> None:
     for cause in sorted(set(events["cause"])):
         rows = list(events.filter(pl.col("cause") == cause).iter_rows(named=True))
         figure.add_scatter(
-            x=[_at(row["occurred_at"]) for row in rows],
+            x=[at(row["occurred_at"]) for row in rows],
             y=[kinds.index(row["kind"]) for row in rows],
             mode="markers",
             marker={"symbol": "diamond", "size": 9, "color": look(cause).hue, "line": {"width": 0}},
@@ -244,9 +209,5 @@ def _event_hover(row: Row) -> str:
         f"<b>{safe(row['kind'].replace('_', ' '))}</b>  {row['occurred_at']:%H:%M:%S} UTC",
         safe(row["entity"]),
     ]
-    lines += _wrapped(row["detail"] or "")
+    lines += wrapped(row["detail"] or "")
     return "<br>".join([*lines, f"<b>{wording.plural(row['errors'], 'error')}</b>: {safe(row['cause'])}"])
-
-
-def _at(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S.%f}"

@@ -1,0 +1,190 @@
+"""Every audit rule: a setting that breaks it, the nearest one that does not, and what it costs."""
+
+import json
+import shlex
+from collections.abc import Callable
+
+import pytest
+
+from pipeline.attribute import causes, findings
+from pipeline.attribute.findings import Finding
+from pipeline.engine.duckdb import Engine
+from pipeline.report import audit
+from tests.support import hostile
+from tests.support.audit_tables import ADDRESS, GROUP, AuditTables
+
+Spoil = Callable[[AuditTables], None]
+
+
+def found(tables: AuditTables) -> list[Finding]:
+    with Engine() as engine:
+        tables.attach(engine)
+        return findings.find(engine)
+
+
+def long_requests(seconds: float) -> Spoil:
+    def spoil(tables: AuditTables) -> None:
+        tables.answers_s = [0.1] * 1990 + [seconds] * 10
+        tables.group["deregistration_delay_s"] = 30.0
+
+    return spoil
+
+
+def leaving_nodes(count: int, *, graceful: bool) -> Spoil:
+    def spoil(tables: AuditTables) -> None:
+        for number in range(4):
+            tables.node(number, left=number < count, graceful=graceful)
+            tables.set(f"node/node-{number}", "exclude_from_load_balancers", "false")
+
+    return spoil
+
+
+def excluded(tables: AuditTables) -> None:
+    leaving_nodes(3, graceful=True)(tables)
+    for row in tables.settings:
+        row["value"] = "true"
+
+
+def health_check_port(port: str) -> Spoil:
+    return lambda tables: tables.scoped.update({"health_check.port": port, "port": "30080"})
+
+
+def health_check_every(seconds: float) -> Spoil:
+    return lambda tables: tables.group.update(health_check_interval_s=seconds)
+
+
+def kube_proxy(version: str) -> Spoil:
+    return lambda tables: tables.set("node/a", "kube_proxy_version", version)
+
+
+def target_type(kind: str, *, policy: str = "Cluster") -> Spoil:
+    def spoil(tables: AuditTables) -> None:
+        tables.group["target_type"] = kind
+        tables.service_ports.append({"service": "shop/web", "node_port": 30080})
+        tables.set("service/shop/web", "external_traffic_policy", policy)
+
+    return spoil
+
+
+def fail_open(threshold: str, *, cause: str = "overload") -> Spoil:
+    def spoil(tables: AuditTables) -> None:
+        name = "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage"
+        tables.scoped[name] = threshold
+        tables.verdict(cause)
+
+    return spoil
+
+
+def slow_start(seconds: str) -> Spoil:
+    def spoil(tables: AuditTables) -> None:
+        tables.scoped["slow_start.duration_seconds"] = seconds
+        tables.verdict("new_node")
+
+    return spoil
+
+
+def grace(seconds: str, kind: str = "ip") -> Spoil:
+    def spoil(tables: AuditTables) -> None:
+        tables.group["target_type"] = kind
+        pod = {
+            "lifetime_id": "pod",
+            "kind": "pod",
+            "private_ip": ADDRESS,
+            "pod_uid": "u",
+            "service": "shop/web",
+        }
+        tables.lifetimes.append(pod)
+        tables.set("pod/u", "termination_grace_period_s", seconds)
+
+    return spoil
+
+
+CASES: dict[str, tuple[Spoil, Spoil]] = {
+    "deregistration_delay_cuts_requests": (long_requests(40.0), long_requests(20.0)),
+    "nodes_leave_without_hook": (leaving_nodes(1, graceful=False), leaving_nodes(3, graceful=True)),
+    "bulk_nodes_behind_balancer": (leaving_nodes(3, graceful=True), excluded),
+    "health_check_misses_forwarding": (health_check_port("10256"), health_check_port("30080")),
+    "health_check_is_slow": (health_check_every(30.0), health_check_every(15.0)),
+    "kube_proxy_resets_connections": (kube_proxy("v1.14.9-eks-502bfb"), kube_proxy("v1.15.0")),
+    "external_traffic_crosses_nodes": (target_type("instance"), target_type("instance", policy="Local")),
+    "few_healthy_targets_open_all": (fail_open("off"), fail_open("off", cause="target_crash")),
+    "new_targets_get_full_load": (slow_start("0"), slow_start("60")),
+    "grace_period_ends_before_drain": (grace("30"), grace("330")),
+}
+
+
+def test_every_rule_has_a_case_and_no_case_lacks_its_rule() -> None:
+    assert {rule.id for rule in findings.rules()} == set(CASES)
+
+
+@pytest.mark.parametrize("rule", sorted(CASES))
+def test_the_setting_that_makes_errors_is_found_and_its_neighbour_is_not(rule: str) -> None:
+    spoilt, healthy = CASES[rule]
+    for spoil, expected in ((spoilt, True), (healthy, False)):
+        tables = AuditTables()
+        spoil(tables)
+        assert (rule in {one.rule.id for one in found(tables)}) is expected
+
+
+@pytest.mark.parametrize("rule", findings.rules(), ids=lambda rule: rule.id)
+def test_rules_name_causes_and_can_be_filled_in(rule: findings.Rule) -> None:
+    one = Finding(rule, GROUP, "1", "2", "e", 0, 0.0)
+    assert one.name == "web-30080"
+    for text in (one.change, *one.snippets.values()):
+        assert text
+        assert "{name}" not in text
+    known = {cause.id for cause in causes.load()} | {"spot_interruption", "overload"}
+    assert set(rule.causes) <= known
+    assert rule.doc
+
+
+def test_a_finding_counts_the_errors_of_its_own_group_and_causes_only() -> None:
+    tables = AuditTables()
+    health_check_every(30.0)(tables)
+    tables.verdict("target_crash")
+    tables.verdict("target_crash", target_group_arn="another")
+    tables.verdict("keepalive_race")
+    one = next(one for one in found(tables) if one.rule.id == "health_check_is_slow")
+    assert one.errors == 1
+    assert one.expected_errors == pytest.approx(0.9)
+
+
+def test_a_finding_about_nodes_counts_the_errors_of_their_events() -> None:
+    tables = AuditTables()
+    leaving_nodes(2, graceful=False)(tables)
+    tables.verdict("scale_in", event_id="event 0")
+    tables.verdict("scale_in", event_id="of another group")
+    one = next(one for one in found(tables) if one.rule.id == "nodes_leave_without_hook")
+    assert one.errors == 1
+    assert "2 of 2 nodes left without draining" in one.evidence
+
+
+def test_names_out_of_a_log_cannot_break_out_of_a_command() -> None:
+    rule = next(rule for rule in findings.rules() if rule.id == "health_check_misses_forwarding")
+    resource = "x; touch /tmp/owned #" + hostile.EVERYTHING
+    command = Finding(rule, resource, "1", "2", "e", 0, 0.0).snippets["cli"]
+    assert resource in shlex.split(command)
+
+
+def test_sarif_lists_all_rules_and_places_every_result() -> None:
+    tables = AuditTables()
+    kube_proxy("v1.14.9")(tables)
+    log = json.loads(audit.as_sarif(found(tables), findings.rules()))
+    run = log["runs"][0]
+    assert log["version"] == "2.1.0"
+    assert {rule["id"] for rule in run["tool"]["driver"]["rules"]} == set(CASES)
+    assert [result["ruleId"] for result in run["results"]] == [
+        "kube_proxy_resets_connections",
+        "external_traffic_crosses_nodes",
+    ]
+    for result in run["results"]:
+        assert result["level"] in {"error", "warning", "note"}
+        assert result["locations"][0]["logicalLocations"][0]["fullyQualifiedName"]
+
+
+def test_json_holds_the_change_for_every_tool() -> None:
+    tables = AuditTables()
+    kube_proxy("v1.14.9")(tables)
+    document = json.loads(audit.as_json(found(tables)))
+    assert document["schema"] == audit.JSON_SCHEMA
+    assert set(document["findings"][0]["snippets"]) == {"cli", "terraform", "kubectl"}
