@@ -81,12 +81,6 @@ def _news(pulled: PullSummary) -> str:
 
 def counted(pulled: PullSummary) -> str:
     """Lines read, by what became of them: rows of each table, and rejected ones."""
-    tables = {"requests": 0} | pulled.rows_of
-    rows = [
-        f"{rows:,} {name.replace('_', ' ')}" for name, rows in sorted(tables.items(), key=_requests_first)
-    ]
+    others = sorted(pulled.rows_of.keys() - {"requests"})
+    rows = [f"{pulled.rows_of.get(name, 0):,} {name.replace('_', ' ')}" for name in ("requests", *others)]
     return f"{pulled.lines:,} lines = {' + '.join(rows)} + {pulled.rejected:,} rejected"
-
-
-def _requests_first(one: tuple[str, int]) -> tuple[bool, str]:
-    return one[0] != "requests", one[0]

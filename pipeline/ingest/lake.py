@@ -32,8 +32,8 @@ class Lake:
     """A store of ingested logs. Many readers and one writer at a time; use it as a context manager.
 
     Files: ``requests/elb=NAME/hour=YYYY-MM-DDTHH/*.parquet``, ``errors/…`` (only 502 and 504, same
-    schema), ``connections/…`` and ``health_checks/…`` alike, ``rejected_lines/*.parquet``, ``ledger.sqlite``. Readers take their file lists from here,
-    never from a glob.
+    schema), ``connections/…`` and ``health_checks/…`` alike, ``rejected_lines/*.parquet``,
+    ``ledger.sqlite``. Readers take their file lists from here, never from a glob.
     """
 
     def __init__(self, root: Path, ledger: Ledger) -> None:

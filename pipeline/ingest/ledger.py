@@ -222,7 +222,8 @@ class Ledger:
             " select kind, fields, object_key, ingested_at, count(*) over layout as objects,"
             "  sum(object_layouts.rows) over layout as all_rows,"
             "  row_number() over (layout order by ingested_at, object_key) as place"
-            " from object_layouts join objects on object_id = id window layout as (partition by kind, fields))"
+            " from object_layouts join objects on object_id = id"
+            " window layout as (partition by kind, fields))"
             " where place = 1 order by ingested_at, kind, fields"
         )
 

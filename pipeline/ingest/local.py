@@ -71,11 +71,10 @@ class FolderSource:
             is_log = foreign and key.endswith(_SUFFIXES)
             is_doubtful = foreign and not is_log and keys.may_be_delivered(key, is_remote=False)
             try:
-                yield replace(
-                    _candidate(path, key, by_name=not (is_log or is_doubtful)), is_doubtful=is_doubtful
-                )
+                found = _candidate(path, key, by_name=not (is_log or is_doubtful))
             except OSError:  # a broken link, or deleted since
                 continue
+            yield replace(found, is_doubtful=is_doubtful)
 
     def _walk(self) -> Iterator[Path]:
         def refuse(problem: OSError) -> None:

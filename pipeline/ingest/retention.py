@@ -18,7 +18,7 @@ _HOUR_US = 3_600_000_000
 
 @dataclass(frozen=True)
 class ExpirySummary:
-    """What left the lake: files of hours, rows of `requests`, rejected lines, connections and health checks."""
+    """What left the lake: files, rows of `requests`, rejected lines, connections and health checks."""
 
     files: int
     rows: int

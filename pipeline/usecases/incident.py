@@ -127,7 +127,7 @@ def investigate(
 
 
 def attach_logs(engine: Engine, lake: Lake, question: Question) -> None:
-    """Views over the lake's files (`requests`, `error_rows`, `connections`, `health_checks`, ...) and its ledger."""
+    """Views over the files of `requests`, `connections`, ... and over the ledger, by the names of tables."""
     wider = Window(
         question.window.since and question.window.since - LOOK_BACK,
         question.window.until and question.window.until + LOOK_AHEAD,
