@@ -52,12 +52,12 @@ def _record(line: bytes) -> Record:
 
 def _token(value: object, name: str) -> bytes:
     """A value as the plain log would write it."""
-    if value is None or value == "":
+    if isinstance(value, str):
+        return _bytes(value) or ABSENT
+    if value is None:
         return ABSENT
     if isinstance(value, bytes):
-        return value
-    if isinstance(value, str):
-        return _bytes(value)
+        return value or ABSENT
     if isinstance(value, float) and value.is_integer():
         return str(int(value)).encode("ascii")  # whole numbers are floats where a column has gaps
     if isinstance(value, int | float | Decimal) and not isinstance(value, bool):

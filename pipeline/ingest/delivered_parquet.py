@@ -18,6 +18,8 @@ from pipeline.ingest.parsed import Origin, Parsed
 from pipeline.ingest.tokens import LineError
 
 _BATCH = 5_000
+_DAMAGE = (*READ_ERRORS, ValueError, OverflowError)
+"""The latter two: values that no Python object can hold, such as days after the year 9999."""
 _LARGEST_GROUP = 1 << 30
 """Bytes of a row group, inflated, beyond which a file is not read: it would not fit into memory."""
 
@@ -43,7 +45,7 @@ class ParquetReader:
                     return
                 for batch in file.iter_batches(_BATCH, row_groups=[group], use_threads=False):
                     yield self._parsed(batch)
-        except READ_ERRORS as damage:
+        except _DAMAGE as damage:
             first = str(damage).partition("\n")[0]
             self.problem = f"damaged Parquet after {self._lines} lines: {first[:200]}"
             return

@@ -30,7 +30,7 @@ from pipeline.model import (
     SETTINGS,
     Window,
 )
-from pipeline.timeline import archive
+from pipeline.timeline import archive, health_checks
 from pipeline.timeline.base import Problem
 from pipeline.timeline.clocks import disagreements
 from pipeline.timeline.folder import read_timeline
@@ -180,10 +180,12 @@ def _attach_timeline(engine: Engine, question: Question, store: Path) -> list[Pr
         timeline = read_timeline(question.timeline)
         problems = timeline.problems
         frames = {"events": timeline.events, "coverage": timeline.coverage, "settings": timeline.settings}
-    for table in (EVENTS, COVERAGE, SETTINGS):
-        engine.attach(table.name, frames[table.name])
+    checked = health_checks.observed(engine.frame("intermediate/check_runs"), frames["settings"])
+    engine.attach(EVENTS.name, pl.concat([frames["events"], checked.events_frame()]))
+    engine.attach(COVERAGE.name, pl.concat([frames["coverage"], checked.coverage_frame()]))
+    engine.attach(SETTINGS.name, frames["settings"])
     sightings = observe_traffic(engine)
-    problems = [*problems, *disagreements(frames["events"], sightings)]
+    problems = [*problems, *checked.problems, *disagreements(frames["events"], sightings)]
     engine.attach(LIFETIMES.name, reconcile(frames["events"], frames["settings"], sightings))
     return problems
 

@@ -29,7 +29,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.ingest.lake import Lake
-from pipeline.model import REJECTED_LINES, REQUESTS, Window
+from pipeline.model import CONNECTIONS, HEALTH_CHECKS, REJECTED_LINES, REQUESTS, Window
 from tests.support.alb_lines import START, object_key, object_lines
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -159,6 +159,9 @@ def contents(store: Path) -> dict[str, pa.Table]:
         return {
             "requests": _rows(lake.request_files(Window()), REQUESTS.schema),
             "errors": _rows(lake.error_files(Window()), REQUESTS.schema),
+            "connections": _rows(lake.connection_files(Window()), CONNECTIONS.schema),
+            "health_checks": _rows(lake.health_check_files(Window()), HEALTH_CHECKS.schema),
+            "field_layouts": lake.field_layouts().drop_columns("first_seen_at"),
             "rejected_lines": _rows(lake.rejected_files(), REJECTED_LINES.schema),
             "objects": lake.objects().drop_columns("ingested_at"),
             "ledger": pa.table({"rows": [json.dumps(row) for row in ledger]}),
