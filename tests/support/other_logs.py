@@ -99,7 +99,7 @@ def checks(
 
 def packed(lines: Iterable[str]) -> bytes:
     """The body of an object."""
-    return gzip.compress("".join(f"{line}\n" for line in lines).encode())
+    return gzip.compress("".join(f"{line}\n" for line in lines).encode(), mtime=0)
 
 
 def put(
