@@ -2,7 +2,7 @@
 
 import re
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import BinaryIO
@@ -16,7 +16,7 @@ from pipeline.ingest.kinds import BY_NAME, Kind
 _HEAD = 16 << 10
 _LINES = 20
 _GZIP, _PARQUET, _MARK = b"\x1f\x8b", b"PAR1", b"\xef\xbb\xbf"
-_JSON_NAME = re.compile(rb'"([a-z_]{2,40})"\s*:')
+_JSON_PART = re.compile(rb'"((?:[^"\\]|\\.)*)"(\s*:)?|[{}\[\]]')
 
 _OF_NLB = frozenset(
     {"destination_port", "listener", "connection_time", "tls_handshake_time", "alpn_fe_protocol"}
@@ -50,20 +50,29 @@ def look(stream: BinaryIO) -> Look:
         head = _inflated(head)
     text = head.removeprefix(_MARK).lstrip()
     if text.startswith(b"{"):
-        names = _JSON_NAME.findall(text.partition(b"\n")[0])
-        return Look(Format.JSON, kind_of_names(name.decode("ascii") for name in names))
+        return Look(Format.JSON, kind_of_names(_names_of(text.partition(b"\n")[0])))
     return Look(Format.PLAIN, _kind_of_lines(text))
 
 
 def kind_of_names(names: Iterable[str]) -> Kind | None:
     """The kind of log whose own fields are the most among these; None: no kind's, or another balancer's."""
     given = set(names)
-    if given & _OF_NLB:
+    if "time" not in given or given & _OF_NLB:
         return None
     kinds = list(BY_NAME.values())
     scores = [len(given & _own_names(kind)) for kind in kinds]
     best = max(scores)
     return kinds[scores.index(best)] if best else None
+
+
+def _names_of(text: bytes) -> Iterator[str]:
+    """Names of an object's own members, not of those inside them; the text may break off."""
+    depth = 0
+    for part in _JSON_PART.finditer(text):
+        if part[1] is None:
+            depth += 1 if part[0] in {b"{", b"["} else -1
+        elif part[2] and depth == 1:
+            yield part[1].decode("utf-8", errors="replace")
 
 
 def _own_names(kind: Kind) -> set[str]:

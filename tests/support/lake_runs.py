@@ -166,7 +166,7 @@ class Feed:
 
 
 def contents(store: Path) -> dict[str, pa.Table]:
-    """All that a lake holds, in a fixed order, without times of ingestion and names of files."""
+    """All that a lake holds, in a fixed order, without what hangs on times of ingestion and names of files."""
     with Lake.open(store) as lake:
         ledger = lake.ledger.ask("select locator, object_key, content_hash from objects order by locator")
         return {
@@ -174,7 +174,7 @@ def contents(store: Path) -> dict[str, pa.Table]:
             "errors": _rows(lake.error_files(Window()), REQUESTS.schema),
             "connections": _rows(lake.connection_files(Window()), CONNECTIONS.schema),
             "health_checks": _rows(lake.health_check_files(Window()), HEALTH_CHECKS.schema),
-            "field_layouts": lake.field_layouts().drop_columns("first_seen_at"),
+            "field_layouts": _sorted(lake.field_layouts().select(["kind", "fields", "objects", "rows"])),
             "rejected_lines": _rows(lake.rejected_files(), REJECTED_LINES.schema),
             "objects": lake.objects().drop_columns("ingested_at"),
             "ledger": pa.table({"rows": [json.dumps(row) for row in ledger]}),
@@ -189,6 +189,11 @@ def _rows(files: list[str], schema: pa.Schema) -> pa.Table:
     table = pa.concat_tables([plain.empty_table(), *tables])
     order = pc.sort_indices(table, [("object_key", "ascending"), ("line_number", "ascending")])
     return table.take(order).combine_chunks()
+
+
+def _sorted(table: pa.Table) -> pa.Table:
+    order = [(name, "ascending") for name in table.column_names]
+    return table.take(pc.sort_indices(table, order)).combine_chunks()
 
 
 def differences(found: dict[str, pa.Table], wanted: dict[str, pa.Table]) -> list[str]:

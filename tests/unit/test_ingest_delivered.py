@@ -231,6 +231,12 @@ def test_parquet_without_rows_is_an_empty_object() -> None:
         (b"\xef\xbb\xbf" + json_lines(records(1)).encode(), (look.Format.JSON, ACCESS)),
         (packed([json_lines(records(1))]), (look.Format.JSON, ACCESS)),
         (b'{"Records": [{"eventName": "x"}]}', (look.Format.JSON, None)),
+        (b'{"kind": "Pod", "metadata": {"time": ""}, "status": {"time": ""}}', (look.Format.JSON, None)),
+        (
+            b'{"object": {"time": "", "latency": 1}, "time": "{[", "log": ["elb_status_code"]}',
+            (look.Format.JSON, None),
+        ),
+        (b'{"a\\"time": 1, "time": "\\"{", "latency": 1', (look.Format.JSON, HEALTH_CHECK)),
         (
             b'{"time": "", "elb": "net/a/1", "destination_port": "", "received_bytes": 1}',
             (look.Format.JSON, None),
