@@ -59,6 +59,8 @@ class EventKind(StrEnum):
     TARGET_REGISTERED = "target_registered"
     TARGET_DEREGISTERED = "target_deregistered"
     TARGET_UNHEALTHY = "target_unhealthy"
+    TARGET_BECAME_UNREACHABLE = "target_became_unreachable"
+    TARGET_BECAME_REACHABLE = "target_became_reachable"
     POD_SCHEDULED = "pod_scheduled"
     POD_STARTED = "pod_started"
     POD_BECAME_READY = "pod_became_ready"
@@ -125,6 +127,57 @@ REQUESTS = Table(
     ),
 )
 
+CONNECTIONS = Table(
+    "connections",
+    "connection-log line: a client's attempt to connect",
+    pa.schema(
+        [
+            column("time", INSTANT, "when the connection was made or failed (AWS: timestamp)", required=True),
+            column("client_ip", SYMBOL, "client address"),
+            column("client_port", pa.int32(), "client port"),
+            column("listener_port", pa.int32(), "port of the listener"),
+            column("tls_protocol", SYMBOL, "TLS version; NULL without TLS or when the handshake failed"),
+            column("tls_cipher", SYMBOL, "TLS cipher"),
+            column("tls_handshake_latency", REAL, "s until the handshake was done"),
+            column("leaf_client_cert_subject", SYMBOL, "subject of the client's certificate"),
+            column("leaf_client_cert_validity", SYMBOL, "NotBefore=...;NotAfter=... of it"),
+            column("leaf_client_cert_serial_number", SYMBOL, "serial number of it"),
+            column("tls_verify_status", SYMBOL, "Success, or Failed:code"),
+            column("conn_trace_id", TEXT, "TID_ that the requests of this connection carry too"),
+            column("tls_keyexchange", SYMBOL, "key exchange of the handshake"),
+            column("elb", SYMBOL, "resource id of the load balancer: field 14, else from the object key"),
+            column("elb_node_ip", SYMBOL, "load balancer node: field 15, else from the object key"),
+            column("extra_fields", pa.list_(TEXT), "fields beyond the 15th as logged; NULL when none"),
+            column("object_key", SYMBOL, "object (or file) that held the line", required=True),
+            column("line_number", pa.int32(), "1-based line within the object", required=True),
+        ]
+    ),
+)
+
+HEALTH_CHECKS = Table(
+    "health_checks",
+    "health-check-log line: one check of one target by one load balancer node",
+    pa.schema(
+        [
+            column("type", SYMBOL, "http, https, h2, grpc, lambda; unknown values are kept"),
+            column("time", INSTANT, "when the check began", required=True),
+            column("latency", REAL, "s until it was decided"),
+            column("target_addr", SYMBOL, "address and port as logged, or ARN of a function"),
+            column("target_ip", SYMBOL, "target address; NULL for a function"),
+            column("target_port", pa.int32(), "target port; NULL for a function"),
+            column("target_group_id", SYMBOL, "target group, by its name"),
+            column("status", SYMBOL, "PASS or FAIL"),
+            column("status_code", pa.int16(), "status that the target answered; NULL: none"),
+            column("reason_code", SYMBOL, "why it failed: TimedOut, ConnectionReset, TargetError, ..."),
+            column("elb", SYMBOL, "resource id of the load balancer: field 9, else from the object key"),
+            column("elb_node_ip", SYMBOL, "load balancer node: field 10, else from the object key"),
+            column("extra_fields", pa.list_(TEXT), "fields beyond the 10th as logged; NULL when none"),
+            column("object_key", SYMBOL, "object (or file) that held the line", required=True),
+            column("line_number", pa.int32(), "1-based line within the object", required=True),
+        ]
+    ),
+)
+
 REJECTED_LINES = Table(
     "rejected_lines",
     "line that is no valid entry",
@@ -147,7 +200,7 @@ EVENTS = Table(
             column("event_id", TEXT, "hash of source, its own id and kind: stable", required=True),
             column("occurred_at", INSTANT, "when it happened", required=True),
             column("uncertainty_s", REAL, "it happened within occurred_at ± this", required=True),
-            column("source", TEXT, "autoscaling, ec2, elbv2, cloudtrail, kubernetes, logs", required=True),
+            column("source", TEXT, "autoscaling, ec2, elbv2, cloudtrail, kubernetes, ...", required=True),
             column("kind", TEXT, "an EventKind", required=True),
             column("instance_id", TEXT, "EC2 instance"),
             column("private_ip", TEXT, "node address"),
@@ -290,10 +343,11 @@ OBJECTS = Table(
     pa.schema(
         [
             column("object_key", TEXT, "key or path", required=True),
+            column("kind", TEXT, "access_log, connection_log or health_check_log", required=True),
             column("etag", TEXT, "ETag, or size and mtime of a file", required=True),
             column("size", WHOLE, "compressed bytes", required=True),
             column("lines", WHOLE, "lines read", required=True),
-            column("rows", WHOLE, "lines that became requests", required=True),
+            column("rows", WHOLE, "lines that became rows of the kind's table", required=True),
             column("rejected", WHOLE, "lines that did not", required=True),
             column("problem", TEXT, "why the object could not be read to its end; NULL: it could"),
             column("parser_version", TEXT, "version of the parser", required=True),
@@ -302,10 +356,30 @@ OBJECTS = Table(
     ),
 )
 
+FIELD_LAYOUTS = Table(
+    "field_layouts",
+    "kind of log and number of fields that AWS does not document",
+    pa.schema(
+        [
+            column("kind", TEXT, "access_log, connection_log or health_check_log", required=True),
+            column(
+                "fields", WHOLE, "fields of the line (JSON, Parquet: known ones + unknown)", required=True
+            ),
+            column("first_object", TEXT, "object in which it was seen first", required=True),
+            column("first_seen_at", INSTANT, "when that object was read", required=True),
+            column("objects", WHOLE, "objects that have such lines", required=True),
+            column("rows", WHOLE, "rows from such lines", required=True),
+        ]
+    ),
+)
+
 TABLES = (
     REQUESTS,
+    CONNECTIONS,
+    HEALTH_CHECKS,
     REJECTED_LINES,
     OBJECTS,
+    FIELD_LAYOUTS,
     EVENTS,
     COVERAGE,
     SETTINGS,

@@ -14,7 +14,7 @@ import typer
 from pipeline import __version__, config
 from pipeline.cli import lake
 from pipeline.cli import options as opt
-from pipeline.cli.output import console, remark, remark_on, sink
+from pipeline.cli.output import console, counted, remark, remark_on, sink
 from pipeline.cli.progress import PullProgress
 from pipeline.errors import ForensicsError, UsageError
 from pipeline.report import audit as findings
@@ -134,7 +134,7 @@ def pull(
     remark_on(pulled.logs, pulled.problems)
     typer.echo(
         f"{pulled.logs.ingested:,} objects read ({pulled.logs.already_known:,} known before), "
-        f"{pulled.logs.lines:,} lines = {pulled.logs.rows:,} requests + {pulled.logs.rejected:,} rejected; "
+        f"{counted(pulled.logs)}; "
         f"{pulled.events:,} events; store {settings.store}"
     )
     if pulled.logs.problems or any(problem.is_loss for problem in pulled.problems):

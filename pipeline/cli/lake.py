@@ -34,7 +34,9 @@ def check(*, store: opt.Store = None) -> None:
         typer.echo(visible(finding))
     typer.echo(
         f"{report.files:,} files and {report.objects:,} objects checked: {report.rows:,} requests, "
-        f"{report.rejected:,} rejected lines, "
+        + (f"{report.connections:,} connections, " if report.connections else "")
+        + (f"{report.health_checks:,} health checks, " if report.health_checks else "")
+        + f"{report.rejected:,} rejected lines, "
         + (f"{len(report.findings):,} findings" if report.findings else "all as written")
     )
     if report.unchecked:
@@ -100,5 +102,6 @@ def expire(
     done = usecases.expire(config.load(store=store), before)
     typer.echo(
         f"{done.files:,} files dropped: {done.rows:,} requests and {done.rejected:,} rejected lines "
-        f"from before {before:%Y-%m-%d %H:00} UTC"
+        + (f"and {done.others:,} connections and health checks " if done.others else "")
+        + f"from before {before:%Y-%m-%d %H:00} UTC"
     )

@@ -15,6 +15,7 @@ from pipeline.timeline.base import Problem
 
 _MOST_REMARKS = 20
 _FILE_WIDTH = 100
+_MOST_LAYOUTS = 5
 
 
 def console(to: TextIO | None = None) -> Console:
@@ -53,9 +54,9 @@ def remark_on(pulled: PullSummary | None, problems: list[Problem]) -> None:
     if len(remarks) > _MOST_REMARKS:
         remark(f"... and {len(remarks) - _MOST_REMARKS} more")
     if pulled and pulled.rejected:
-        remark(
-            f"{pulled.rejected:,} of {pulled.lines:,} lines are no ALB access-log entries and were set aside"
-        )
+        remark(f"{pulled.rejected:,} of {pulled.lines:,} lines are no ALB log entries and were set aside")
+    if pulled and pulled.new_layouts:
+        remark(_news(pulled))
     if pulled and pulled.outside_window and not pulled.rows:
         remark(
             f"all {pulled.outside_window:,} log objects lie outside the time asked for; try another --since"
@@ -63,3 +64,23 @@ def remark_on(pulled: PullSummary | None, problems: list[Problem]) -> None:
     if pulled and pulled.left_out:
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(pulled.left_out.items()))
         remark(f"objects left out: {kinds}")
+
+
+def _news(pulled: PullSummary) -> str:
+    """One sentence about all numbers of fields that AWS does not document."""
+    found = [
+        f"{layout.rows:,} {kind} lines have {fields} fields (first in {layout.first_object})"
+        for (kind, fields), layout in sorted(pulled.new_layouts.items())
+    ]
+    more = f" and {len(found) - _MOST_LAYOUTS} more" if len(found) > _MOST_LAYOUTS else ""
+    return (
+        f"field drift: {'; '.join(found[:_MOST_LAYOUTS])}{more}; fields beyond the known ones are kept in "
+        "extra_fields, and forensics sql 'from field_layouts' lists what has been seen"
+    )
+
+
+def counted(pulled: PullSummary) -> str:
+    """Lines read, by what became of them: rows of each table, and rejected ones."""
+    others = sorted(pulled.rows_of.keys() - {"requests"})
+    rows = [f"{pulled.rows_of.get(name, 0):,} {name.replace('_', ' ')}" for name in ("requests", *others)]
+    return f"{pulled.lines:,} lines = {' + '.join(rows)} + {pulled.rejected:,} rejected"

@@ -41,7 +41,7 @@ class Batch:
     def __init__(self, lake: Lake) -> None:
         """Start an empty batch for ``lake``."""
         self._lake = lake
-        self._buffers: dict[Partition, _Buffer] = defaultdict(_Buffer)
+        self._buffers: dict[tuple[str, Partition], _Buffer] = defaultdict(_Buffer)
         self._rejects: list[tuple[str, list[Reject]]] = []
         self._reject_locators: set[str] = set()
         self._reject_count = 0
@@ -50,11 +50,11 @@ class Batch:
         self._files: list[tuple[FileEntry, Sequence[str]]] = []
         self._objects: list[ObjectEntry] = []
 
-    def add(self, locator: str, object_key: str, parsed: Parsed) -> None:
-        """Take the rows of one stretch of an object."""
+    def add(self, locator: str, object_key: str, parsed: Parsed, name: str = "requests") -> None:
+        """Take the rows of one stretch of an object, which belong to the table ``name``."""
         for table in parsed.tables:
             for partition, rows in partitions.split(table):
-                buffer = self._buffers[partition]
+                buffer = self._buffers[name, partition]
                 buffer.tables.append(rows)
                 buffer.rows += rows.num_rows
                 buffer.locators.add(locator)
@@ -88,16 +88,18 @@ class Batch:
         self._objects, self._files = [], []
 
     def _write_rows(self) -> None:
-        for partition, buffer in self._buffers.items():
-            self._write_partition(partition, buffer)
+        for (name, partition), buffer in self._buffers.items():
+            self._write_partition(name, partition, buffer)
         self._buffers.clear()
         self._rows = 0
 
-    def _write_partition(self, partition: Partition, buffer: _Buffer) -> None:
+    def _write_partition(self, name: str, partition: Partition, buffer: _Buffer) -> None:
         table = pa.concat_tables(buffer.tables).unify_dictionaries()
         buffer.tables.clear()
         locators = sorted(buffer.locators)
-        self._files.append((_entry(self._lake, "requests", partition, table), locators))
+        self._files.append((_entry(self._lake, name, partition, table), locators))
+        if name != "requests":
+            return
         errors = table.filter(pc.is_in(table.column("elb_status_code"), _GATEWAY_ERRORS))
         if errors.num_rows:
             self._files.append((_entry(self._lake, "errors", partition, _compact(errors)), locators))
@@ -122,7 +124,8 @@ def _compact(table: pa.Table) -> pa.Table:
 
 
 def _entry(lake: Lake, kind: str, partition: Partition, table: pa.Table) -> FileEntry:
-    path = parquet.write_requests(lake.root, f"{kind}/{partition.folder}", table)
+    write = parquet.write_requests if kind in {"requests", "errors"} else parquet.write
+    path = write(lake.root, f"{kind}/{partition.folder}", table)
     span = pc.min_max(table.column("time"))
     first, last = (span[end].cast(_MICROS).as_py() for end in ("min", "max"))
     entry = FileEntry(kind, path, partition.elb, first, last, table.num_rows)

@@ -13,12 +13,9 @@ from pipeline.ingest.arrow import Column
 from pipeline.ingest.lake import Lake
 from pipeline.ingest.ledger import FILE_COLUMNS, FileEntry, file_entry
 from pipeline.ingest.replace import locators_of
+from pipeline.ingest.stored import STORED, TIMED
 
-_COLUMNS = {
-    "requests": ["object_key", "line_number", "elb_status_code", "time"],
-    "errors": ["object_key", "line_number", "elb_status_code", "time"],
-    "rejected_lines": ["object_key", "line_number"],
-}
+_COLUMNS = ("object_key", "line_number", "elb_status_code", "time")
 _GATEWAY_ERRORS = (502, 504)
 
 
@@ -29,6 +26,9 @@ class CheckReport:
     files: int = 0
     objects: int = 0
     rows: int = 0
+    """Of `requests`."""
+    connections: int = 0
+    health_checks: int = 0
     rejected: int = 0
     unchecked: int = 0
     """Files from before checksums were kept."""
@@ -42,10 +42,16 @@ class _Counts:
     """What the files hold, by object key."""
 
     requests: Counter[str] = field(default_factory=Counter)
+    connections: Counter[str] = field(default_factory=Counter)
+    health_checks: Counter[str] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
     rejected_lines: Counter[str] = field(default_factory=Counter)
     expected_errors: Counter[str] = field(default_factory=Counter)
     line_sums: Counter[str] = field(default_factory=Counter)
+
+    def rows(self, key: str) -> int:
+        """Rows of an object, whichever table its kind of log goes into."""
+        return self.requests[key] + self.connections[key] + self.health_checks[key]
 
 
 @dataclass(frozen=True)
@@ -79,6 +85,7 @@ def check(lake: Lake) -> CheckReport:
             report.findings.append(finding)
         report.unchecked += entry.crc32 is None
     report.rows = counts.requests.total()
+    report.connections, report.health_checks = counts.connections.total(), counts.health_checks.total()
     report.rejected = counts.rejected_lines.total()
     report.findings += _object_findings(objects, counts, _affected(lake, report.damaged))
     report.findings += _strays(lake)
@@ -156,9 +163,9 @@ def _count(lake: Lake, ident: int, entry: FileEntry, counts: _Counts) -> str | N
     first, last = entry.first_time, entry.last_time
     in_file = _Counts()
     try:
-        for table in grouped.groups(lake.root / entry.path, _COLUMNS[entry.kind]):
+        for table in grouped.groups(lake.root / entry.path, _columns(entry.kind)):
             rows += table.num_rows
-            if entry.kind != "rejected_lines" and not _is_within(table, first, last):
+            if entry.kind in TIMED and not _is_within(table, first, last):
                 return f"{entry.path} has rows outside the time that the ledger knows"
             _tally(entry.kind, table, in_file)
     except (StoreError, KeyError, pa.ArrowInvalid) as problem:
@@ -171,6 +178,10 @@ def _count(lake: Lake, ident: int, entry: FileEntry, counts: _Counts) -> str | N
     for name, counter in vars(counts).items():
         counter.update(getattr(in_file, name))
     return None
+
+
+def _columns(kind: str) -> list[str]:
+    return [name for name in _COLUMNS if name in STORED[kind].schema.names]
 
 
 def _keys_in(lake: Lake, ident: int) -> set[str]:
@@ -214,14 +225,14 @@ def _object_findings(objects: list[_Object], counts: _Counts, affected: set[str]
 
 
 def _object_finding(one: _Object, counts: _Counts) -> str | None:
-    rows, rejected = counts.requests[one.key], counts.rejected_lines[one.key]
+    rows, rejected = counts.rows(one.key), counts.rejected_lines[one.key]
     gone = one.expired_rows + one.expired_rejected
     if (rows + one.expired_rows, rejected + one.expired_rejected) != (one.rows, one.rejected) or (
         one.rows + one.rejected != one.lines
     ):
         return (
-            f"{one.key} has {one.lines:,} lines ({one.rows:,} requests, {one.rejected:,} rejected), but the"
-            f" lake holds {rows:,} requests and {rejected:,} rejected lines of it; {gone:,} have expired"
+            f"{one.key} has {one.lines:,} lines ({one.rows:,} rows, {one.rejected:,} rejected), but the"
+            f" lake holds {rows:,} rows and {rejected:,} rejected lines of it; {gone:,} have expired"
         )
     if not gone and counts.line_sums[one.key] != one.lines * (one.lines + 1) // 2:
         return f"{one.key}: some of its lines are in the lake twice and others are not"

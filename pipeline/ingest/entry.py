@@ -1,168 +1,73 @@
-"""One line to one row: the exact reading, which decides wherever the fast path has a doubt."""
+"""One access-log line to one row: the exact reading, which decides wherever the fast path has a doubt."""
 
 import re
-from datetime import UTC, datetime
 
-import pyarrow as pa
-
-from pipeline.ingest import request_line
-from pipeline.ingest.arrow import Column
+from pipeline.ingest import request_line, values
 from pipeline.ingest.escapes import text
-from pipeline.ingest.layout import EARLIEST_YEAR, ELB, FEWEST, FIELDS, LATEST_YEAR, TYPE
-from pipeline.ingest.tokens import LineError, tokenise
-from pipeline.model import INSTANT
-
-Value = str | int | float | datetime | list[str] | None
+from pipeline.ingest.layout import ELB, FIELDS, TYPE
+from pipeline.ingest.tokens import LineError
+from pipeline.ingest.values import ABSENT, Value
 
 _TYPE, _ELB = re.compile(TYPE.encode()), re.compile(ELB.encode())
-_USUAL_INSTANT = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
-_SECONDS = re.compile(rb"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
-_WHOLE = re.compile(rb"0[xX][0-9A-Fa-f]{1,16}|\d{1,19}")
-_ABSENT = b"-"
-_STATUS_LIMIT, _PORT_LIMIT, _WHOLE_LIMIT = 1000, 1 << 16, 1 << 63
-_PORT_DIGITS = 5
-
-_FOREIGN = (
-    (re.compile(rb"Enable AccessLog for ELB: "), "access log test file"),
-    (re.compile(rb"(?:tls|tcp) \d\.\d |net/"), "network load balancer entry"),
-    (re.compile(rb"[a-z0-9]+ \S+Z \d+\.\d{9} \S+ \S+ (?:PASS|FAIL) "), "health check log entry"),
-    (re.compile(rb"\d{4}-\d\d-\d\dT\S+Z \S+ \d+ \d+ "), "connection log entry"),
-    (re.compile(rb"\d{4}-\d\d-\d\dT\S+Z [^ /]+ \S+:\d+ "), "Classic Load Balancer entry"),
-)
 
 
-def parse(line: bytes, row: dict[str, list[Value]]) -> int:
-    """Append the entry of one line (without its line end) to the columns of ``row``.
+def row(tokens: list[bytes], *, is_selection: bool = False) -> dict[str, Value]:
+    """Columns of one entry.
 
-    Returns:
-        How many fields the line has.
+    Args:
+        tokens: fields in log order, at least as many as the oldest layout has.
+        is_selection: the delivery may have left fields out, so only time and load balancer must be there.
 
     Raises:
-        LineError: the line is no entry; ``row`` is unchanged.
+        LineError: it is no entry.
     """
-    try:
-        tokens = tokenise(line)
-        values = _values(tokens)
-    except LineError as problem:
-        raise _named(line, problem) from None
-    for name, value in values.items():
-        row[name].append(value)
-    return len(tokens)
-
-
-def _named(line: bytes, problem: LineError) -> LineError:
-    for shape, name in _FOREIGN:
-        if shape.match(line):
-            return LineError(problem.field, f"{name}: {problem.reason}")
-    return problem
-
-
-def _values(tokens: list[bytes]) -> dict[str, Value]:
-    if len(tokens) < FEWEST:
-        reason = "empty line" if tokens == [b""] else f"{len(tokens)} fields, an entry has at least {FEWEST}"
-        raise LineError(None, reason)
-    _check_shape(tokens)
-    client_ip, client_port = _address(tokens, 3)
-    target_ip, target_port = _address(tokens, 4)
-    request = None if tokens[12] == _ABSENT else request_line.split(text(tokens[12]))
-    values: dict[str, Value] = {
-        "type": text(tokens[0]),
-        "time": _instant(tokens, 1),
+    _check_shape(tokens, is_selection=is_selection)
+    client_ip, client_port = _address(tokens[3], FIELDS[3], is_selection=is_selection)
+    target_ip, target_port = _address(tokens[4], FIELDS[4], is_selection=is_selection)
+    request = None if tokens[12] == ABSENT else request_line.split(text(tokens[12]))
+    found: dict[str, Value] = {
+        "type": values.optional_text(tokens[0]),
+        "time": values.required_instant(tokens[1], FIELDS[1]),
         "elb": text(tokens[2]),
         "client_ip": client_ip,
         "client_port": client_port,
         "target_ip": target_ip,
         "target_port": target_port,
-        "elb_status_code": _status(tokens, 8),
-        "target_status_code": _status(tokens, 9),
-        "received_bytes": _whole(tokens, 10),
-        "sent_bytes": _whole(tokens, 11),
+        "elb_status_code": values.status(tokens[8], FIELDS[8]),
+        "target_status_code": values.status(tokens[9], FIELDS[9]),
+        "received_bytes": values.whole(tokens[10], FIELDS[10]),
+        "sent_bytes": values.whole(tokens[11], FIELDS[11]),
         "request_verb": request and request.verb,
         "request_url": request and request.url,
         "request_proto": request and request.proto,
         "request_line": request and request.whole,
     }
+    seconds = values.optional_seconds if is_selection else values.seconds
     for place in (5, 6, 7):
-        values[FIELDS[place]] = _seconds(tokens, place)
+        found[FIELDS[place]] = seconds(tokens[place], FIELDS[place])
     for place in range(13, len(FIELDS)):
-        values[FIELDS[place]] = _text(tokens, place)
-    values["domain_name"] = _text([token.strip(b" ") for token in tokens[:19]], 18)
-    values["request_creation_time"] = _instant(tokens, 21)
-    values["extra_fields"] = [text(token) for token in tokens[34:]] or None
-    return values
+        found[FIELDS[place]] = values.optional_text(_token(tokens, place))
+    found["domain_name"] = values.optional_text(_token(tokens, 18).strip(b" "))
+    found["request_creation_time"] = values.instant(_token(tokens, 21), FIELDS[21])
+    found["extra_fields"] = [text(token) for token in tokens[len(FIELDS) :]] or None
+    return found
 
 
-def _check_shape(tokens: list[bytes]) -> None:
-    if not _TYPE.fullmatch(tokens[0]):
+def _check_shape(tokens: list[bytes], *, is_selection: bool) -> None:
+    if not _TYPE.fullmatch(tokens[0]) and not (is_selection and tokens[0] == ABSENT):
         raise LineError("type", "no type of listener")
-    if tokens[1] == _ABSENT:
+    if tokens[1] == ABSENT:
         raise LineError("time", "absent")
     if not _ELB.fullmatch(tokens[2]) or tokens[2].startswith(b"net/"):
         raise LineError("elb", "no id of an Application Load Balancer")
 
 
-def _text(tokens: list[bytes], place: int) -> str | None:
-    if place >= len(tokens) or tokens[place] == _ABSENT:
-        return None
-    return text(tokens[place])
+def _token(tokens: list[bytes], place: int) -> bytes:
+    return tokens[place] if place < len(tokens) else ABSENT
 
 
-def _instant(tokens: list[bytes], place: int) -> datetime | None:
-    if place >= len(tokens) or tokens[place] == _ABSENT:
-        return None
-    token = tokens[place]
-    try:
-        moment = _moment(token)
-    except (ValueError, OverflowError):
-        raise LineError(FIELDS[place], "no ISO 8601 instant in UTC") from None
-    if not EARLIEST_YEAR <= moment.year <= LATEST_YEAR:
-        raise LineError(FIELDS[place], f"year {moment.year} is out of range")
-    return moment
-
-
-def _moment(token: bytes) -> datetime:
-    if _USUAL_INSTANT.fullmatch(token):
-        return datetime.fromisoformat(token.decode("ascii"))
-    # Arrow's reading of rarer forms, so that both paths agree on them.
-    value: Column = pa.array([token.decode("ascii")]).cast(INSTANT)[0]
-    moment: datetime = value.as_py()
-    return moment.astimezone(UTC)
-
-
-def _address(tokens: list[bytes], place: int) -> tuple[str | None, int | None]:
-    token = tokens[place]
-    if token == _ABSENT:
-        return None, None
-    ip, _, port = token.rpartition(b":")  # IPv6 comes without brackets
-    if not ip or not port.isdigit() or len(port) > _PORT_DIGITS or int(port) >= _PORT_LIMIT:
-        raise LineError(FIELDS[place], "no address and port")
-    if ip.startswith(b"[") and ip.endswith(b"]"):
-        ip = ip[1:-1]
-    return text(ip), int(port)
-
-
-def _seconds(tokens: list[bytes], place: int) -> float:
-    token = tokens[place]
-    value = float(token) if _SECONDS.fullmatch(token) else float("inf")
-    if value in {float("inf"), float("-inf")}:
-        raise LineError(FIELDS[place], "no number of seconds")
-    return value
-
-
-def _whole(tokens: list[bytes], place: int) -> int | None:
-    token = tokens[place]
-    return None if token == _ABSENT else _number(token, _WHOLE_LIMIT, FIELDS[place], "no number of bytes")
-
-
-def _status(tokens: list[bytes], place: int) -> int | None:
-    token = tokens[place]
-    return None if token == _ABSENT else _number(token, _STATUS_LIMIT, FIELDS[place], "no status code")
-
-
-def _number(token: bytes, limit: int, field: str, reason: str) -> int:
-    """A whole number below ``limit``; hexadecimal as Arrow reads it, so that both paths agree."""
-    if _WHOLE.fullmatch(token):
-        value = int(token, 16 if token[:2] in {b"0x", b"0X"} else 10)
-        if value < limit:
-            return value
-    raise LineError(field, reason)
+def _address(token: bytes, field: str, *, is_selection: bool) -> tuple[str | None, int | None]:
+    """Address and port; the delivery's name for the field is that of a port, so one alone is taken too."""
+    if is_selection and token.isdigit():
+        return None, values.port(token, field)
+    return values.address(token, field)

@@ -14,8 +14,8 @@ from isal import isal_zlib
 
 from pipeline.errors import StoreError
 from pipeline.ingest.ledger import FileEntry
-from pipeline.ingest.parquet import PLAIN_LAYOUT, REQUESTS_LAYOUT, UNFINISHED
-from pipeline.model import REJECTED_LINES, REQUESTS
+from pipeline.ingest.parquet import UNFINISHED
+from pipeline.ingest.stored import STORED
 
 READ_ERRORS = (OSError, pa.ArrowException)
 """What reading a damaged Parquet file can raise."""
@@ -57,11 +57,7 @@ def create(root: Path, folder: str, kind: str) -> Iterator[tuple[GroupedFile, st
     Raises:
         StoreError: the file system refuses.
     """
-    schema, options = (
-        (REJECTED_LINES.schema, PLAIN_LAYOUT)
-        if kind == "rejected_lines"
-        else (REQUESTS.schema, REQUESTS_LAYOUT)
-    )
+    schema, options = STORED[kind]
     path = f"{folder}/{uuid.uuid4().hex}.parquet"
     final = root / path
     temporary = final.with_name(final.name + UNFINISHED)

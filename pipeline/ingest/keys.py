@@ -7,23 +7,28 @@ from ipaddress import ip_address
 
 from pipeline.model import Window
 
-_ACCESS = re.compile(
-    r"^\d{12}_elasticloadbalancing_[a-z0-9-]+_app\.(?P<name>[^._]+)\.(?P<id>[^._]+)"
+_NAMED = re.compile(
+    r"^(?:conn_log_|health_check_log_)?\d{12}_elasticloadbalancing_[a-z0-9-]+_app\.(?P<name>[^._]+)\.(?P<id>[^._]+)"
     r"_(?P<end>\d{8}T\d{4}Z)_(?P<ip>[0-9A-Fa-f.:]+)_[^_]+\.log(\.gz)?$"
 )
-_ACCESS_START = re.compile(r"^\d{12}_elasticloadbalancing_[a-z0-9-]+_app\.")
+_START = re.compile(r"^(?P<kind>conn_log_|health_check_log_)?\d{12}_elasticloadbalancing_[a-z0-9-]+_app\.")
 _CLASSIC = re.compile(r"^\d{12}_elasticloadbalancing_[a-z0-9-]+_[^_]")
+_OTHER_SERVICE = re.compile(r"(?:^|/)AWSLogs/(?:[^/]+/)?\d{12}/(?!elasticloadbalancing/)[^/]+/")
+_PERHAPS = (".json", ".json.gz", ".jsonl", ".jsonl.gz", ".parquet", ".gz", ".log")
+_ABOUT_LOAD_BALANCERS = re.compile(r"elasticloadbalancing|load-?balanc|(?<![a-z])alb(?![a-z])", re.IGNORECASE)
 _DAY_FOLDER = re.compile(r"/elasticloadbalancing/[a-z0-9-]+/(\d{4})/(?:(\d\d)/)?(?:(\d\d)/)?$")
 
 LATENESS = timedelta(hours=1)
 """An object's interval may miss a row's time by this much and is still looked into."""
 
-ACCESS_LOG = "access_log"
+ACCESS_LOG, CONNECTION_LOG, HEALTH_CHECK_LOG = "access_log", "connection_log", "health_check_log"
+INGESTED = (ACCESS_LOG, CONNECTION_LOG, HEALTH_CHECK_LOG)
+_KINDS = {None: ACCESS_LOG, "conn_log_": CONNECTION_LOG, "health_check_log_": HEALTH_CHECK_LOG}
 
 
 @dataclass(frozen=True)
-class AccessLogKey:
-    """The parts of an access-log object's base name."""
+class LogKey:
+    """The parts of an object's base name, whichever of the three kinds it is."""
 
     load_balancer: str
     """Resource id, app/name/id."""
@@ -42,27 +47,34 @@ def kind(key: str) -> str:
     name = base_name(key)
     if name.endswith("TestFile"):
         return "test_file"
-    if name.startswith("conn_log"):
-        return "connection_log"
-    if name.startswith("health_check_log"):
-        return "health_check_log"
-    if _ACCESS_START.match(name):
-        return ACCESS_LOG
+    if found := _START.match(name):
+        return _KINDS[found["kind"]]
     if not _CLASSIC.match(name):
         return "other"
     return "nlb" if "_net." in name else "classic"
 
 
-def parse(key: str) -> AccessLogKey | None:
-    """Parts of an access log's key; None when it carries none."""
-    found = _ACCESS.match(base_name(key))
+def may_be_delivered(key: str, *, is_remote: bool) -> bool:
+    """Can an object of an unknown name be a log that CloudWatch has delivered? Its content decides.
+
+    AWS does not document the names of that delivery. Objects of other services are left out; in a bucket,
+    where looking costs a download, the key must speak of load balancers.
+    """
+    if not key.endswith(_PERHAPS) or _OTHER_SERVICE.search(key):
+        return False
+    return not is_remote or _ABOUT_LOAD_BALANCERS.search(key) is not None
+
+
+def parse(key: str) -> LogKey | None:
+    """Parts of a log's key; None when it carries none."""
+    found = _NAMED.match(base_name(key))
     if found is None:
         return None
     try:
         end = datetime.strptime(found["end"], "%Y%m%dT%H%MZ").replace(tzinfo=UTC)
     except ValueError:
         return None
-    return AccessLogKey(f"app/{found['name']}/{found['id']}", end, _address(found["ip"]))
+    return LogKey(f"app/{found['name']}/{found['id']}", end, _address(found["ip"]))
 
 
 def _address(written: str) -> str | None:
@@ -74,7 +86,7 @@ def _address(written: str) -> str | None:
         return None
 
 
-def overlaps(key: AccessLogKey, window: Window) -> bool:
+def overlaps(key: LogKey, window: Window) -> bool:
     """Can the object hold rows of the window?"""
     if window.since is not None and key.end < window.since - LATENESS:
         return False

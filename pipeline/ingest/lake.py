@@ -17,11 +17,11 @@ from pipeline.ingest import grouped, keys, replace
 from pipeline.ingest.ledger import FileEntry, Ledger, ObjectEntry
 from pipeline.ingest.lock import WriterLock
 from pipeline.ingest.parquet import UNFINISHED
-from pipeline.model import OBJECTS, Window
+from pipeline.ingest.stored import STORED
+from pipeline.model import FIELD_LAYOUTS, OBJECTS, Table, Window
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-FOLDERS = ("requests", "errors", "rejected_lines")
 _GRACE_US = 3_600_000_000
 """A retired file stays this long for readers that hold an older list."""
 _PATIENCE_S = 10.0
@@ -32,8 +32,8 @@ class Lake:
     """A store of ingested logs. Many readers and one writer at a time; use it as a context manager.
 
     Files: ``requests/elb=NAME/hour=YYYY-MM-DDTHH/*.parquet``, ``errors/…`` (only 502 and 504, same
-    schema), ``rejected_lines/*.parquet``, ``ledger.sqlite``. Readers take their file lists from here,
-    never from a glob.
+    schema), ``connections/…`` and ``health_checks/…`` alike, ``rejected_lines/*.parquet``,
+    ``ledger.sqlite``. Readers take their file lists from here, never from a glob.
     """
 
     def __init__(self, root: Path, ledger: Ledger) -> None:
@@ -87,6 +87,14 @@ class Lake:
         """The same for the files with only the rows of 502 and 504."""
         return self._timed("errors", window, load_balancer)
 
+    def connection_files(self, window: Window, load_balancer: str | None = None) -> list[str]:
+        """The same for the table `connections`."""
+        return self._timed("connections", window, load_balancer)
+
+    def health_check_files(self, window: Window, load_balancer: str | None = None) -> list[str]:
+        """The same for the table `health_checks`."""
+        return self._timed("health_checks", window, load_balancer)
+
     def rejected_files(self) -> list[str]:
         """Files of the table `rejected_lines`."""
         found = self.ledger.ask("select path from files where kind = 'rejected_lines' order by path")
@@ -94,10 +102,12 @@ class Lake:
 
     def objects(self) -> pa.Table:
         """The table `objects`, by key."""
-        names = OBJECTS.schema.names
-        rows = self.ledger.ask(f"select {', '.join(names)} from objects order by object_key")  # noqa: S608 - own names
-        columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
-        return pa.table(dict(zip(names, map(list, columns), strict=True)), schema=OBJECTS.schema)
+        names = ", ".join(OBJECTS.schema.names)
+        return _table(self.ledger.ask(f"select {names} from objects order by object_key"), OBJECTS)  # noqa: S608 - own names
+
+    def field_layouts(self) -> pa.Table:
+        """The table `field_layouts`: numbers of fields that AWS does not document, first seen first."""
+        return _table(self.ledger.field_layouts(), FIELD_LAYOUTS)
 
     def span(self) -> tuple[datetime, datetime] | None:
         """Earliest and latest ``time`` of all rows, UTC; None for an empty lake."""
@@ -256,7 +266,7 @@ class Lake:
 
     def present_files(self) -> Iterator[str]:
         """Paths, below the store, of all files in the lake's folders."""
-        for folder in FOLDERS:
+        for folder in STORED:
             for place, _, names in os.walk(self.root / folder):
                 relative = Path(place).relative_to(self.root)
                 yield from (str(relative / name) for name in names)
@@ -272,10 +282,16 @@ class Lake:
 
     def _remove_empty_folders(self) -> None:
         self._durable.clear()
-        for folder in FOLDERS:
+        for folder in STORED:
             for place, _, _ in os.walk(self.root / folder, topdown=False):
                 with contextlib.suppress(OSError):  # not empty
                     Path(place).rmdir()
+
+
+def _table(rows: Sequence[tuple[object, ...]], table: Table) -> pa.Table:
+    names = table.schema.names
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
+    return pa.table(dict(zip(names, map(list, columns), strict=True)), schema=table.schema)
 
 
 def _micros(moment: datetime | None) -> int | None:

@@ -7,7 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, field, fields
 from pathlib import Path
 
 from pipeline.errors import StoreError
@@ -40,6 +40,9 @@ class ObjectEntry:
     parser_version: str
     ingested_at: int
     """µs since 1970, UTC."""
+    kind: str = "access_log"
+    layouts: Mapping[int, int] = field(default_factory=dict)
+    """Rows by the number of fields of their line, where AWS does not document that number."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class FileEntry:
     """One Parquet file.
 
     Attributes:
-        kind: requests, errors or rejected_lines.
+        kind: requests, errors, connections, health_checks or rejected_lines.
         path: below the lake.
         elb: load balancer; None: several, or unknown.
         first_time: µs of the earliest row; None for rejected lines.
@@ -67,7 +70,7 @@ class FileEntry:
     crc32: int | None = None
 
 
-_OBJECT_COLUMNS = [one.name for one in fields(ObjectEntry)]
+_OBJECT_COLUMNS = [one.name for one in fields(ObjectEntry) if one.name != "layouts"]
 _FILE_COLUMNS = [one.name for one in fields(FileEntry)]
 FILE_COLUMNS = ", ".join(f"files.{name}" for name in _FILE_COLUMNS)
 """For queries whose rows become a FileEntry."""
@@ -212,6 +215,18 @@ class Ledger:
         with self._transaction() as connection:
             connection.execute("update objects set etag = ? where locator = ?", (etag, locator))
 
+    def field_layouts(self) -> list[tuple[object, ...]]:
+        """Rows of the table `field_layouts`, first seen first."""
+        return self.ask(
+            "select kind, fields, object_key, ingested_at, objects, all_rows from ("
+            " select kind, fields, object_key, ingested_at, count(*) over layout as objects,"
+            "  sum(object_layouts.rows) over layout as all_rows,"
+            "  row_number() over (layout order by ingested_at, object_key) as place"
+            " from object_layouts join objects on object_id = id"
+            " window layout as (partition by kind, fields))"
+            " where place = 1 order by ingested_at, kind, fields"
+        )
+
     def retired(self, before: int) -> list[str]:
         """Paths of files that were retired before ``before`` (µs)."""
         found = self.ask("select path from retired_files where retired_at < ?", (before,))
@@ -233,7 +248,12 @@ def _retire(connection: sqlite3.Connection, paths: Sequence[str], now: int) -> N
 
 def _add_object(connection: sqlite3.Connection, entry: ObjectEntry) -> None:
     connection.execute("delete from objects where locator = ?", (entry.locator,))
-    connection.execute(_insert("objects", _OBJECT_COLUMNS), astuple(entry))
+    values = [getattr(entry, name) for name in _OBJECT_COLUMNS]
+    added = connection.execute(_insert("objects", _OBJECT_COLUMNS), values)
+    connection.executemany(
+        "insert into object_layouts values (?, ?, ?)",
+        [(added.lastrowid, fields, rows) for fields, rows in entry.layouts.items()],
+    )
 
 
 def _add_file(connection: sqlite3.Connection, file: FileEntry, locators: Sequence[str]) -> None:

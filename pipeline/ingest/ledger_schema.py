@@ -50,7 +50,17 @@ alter table objects add column expired_rows integer not null default 0;
 alter table objects add column expired_rejected integer not null default 0
 """
 
-_STEPS = (_FIRST, _CHECKS_AND_RETENTION)
+_KINDS_AND_LAYOUTS = """
+alter table objects add column kind text not null default 'access_log';
+create table object_layouts (
+    object_id integer not null references objects (id) on delete cascade,
+    fields integer not null,
+    rows integer not null,
+    primary key (object_id, fields)
+)
+"""
+
+_STEPS = (_FIRST, _CHECKS_AND_RETENTION, _KINDS_AND_LAYOUTS)
 VERSION = len(_STEPS)
 
 

@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -66,11 +67,14 @@ class FolderSource:
         """Files in the order of their relative paths, which are their keys."""
         for path in sorted(self._walk()):
             key = path.relative_to(self._root).as_posix()
-            foreign = keys.kind(key) == "other" and key.endswith(_SUFFIXES)
+            foreign = keys.kind(key) == "other"
+            is_log = foreign and key.endswith(_SUFFIXES)
+            is_doubtful = foreign and not is_log and keys.may_be_delivered(key, is_remote=False)
             try:
-                yield _candidate(path, key, by_name=not foreign)
+                found = _candidate(path, key, by_name=not (is_log or is_doubtful))
             except OSError:  # a broken link, or deleted since
                 continue
+            yield replace(found, is_doubtful=is_doubtful)
 
     def _walk(self) -> Iterator[Path]:
         def refuse(problem: OSError) -> None:

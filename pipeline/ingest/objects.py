@@ -1,7 +1,7 @@
 """One object to rows: inflate, cut, parse fast where that is safe and exactly where it is not."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import islice
 from typing import BinaryIO
@@ -21,6 +21,9 @@ _SHORTEST = 100
 _FEW_LINES = 8
 """Below, the fast path takes longer to set up than the exact one to finish."""
 
+ParseLines = Callable[[Iterable[tuple[int, bytes]], Origin], Parsed]
+"""Numbered lines to rows and rejects."""
+
 
 class ObjectReader:
     """Reads one object once; afterwards ``problem`` says why it could not be read to its end.
@@ -28,12 +31,14 @@ class ObjectReader:
     Args:
         stream: the object's bytes, gzip or plain.
         origin: what the rows carry about the object.
+        parse: reads lines one by one; default: access-log lines, fast where that is safe.
     """
 
-    def __init__(self, stream: BinaryIO, origin: Origin) -> None:
+    def __init__(self, stream: BinaryIO, origin: Origin, parse: ParseLines | None = None) -> None:
         """Read nothing yet."""
         self._stream = stream
         self._origin = origin
+        self._parse = parse
         self._cutter = Cutter()
         self.problem: str | None = None
 
@@ -56,9 +61,14 @@ class ObjectReader:
     def _parts(self, parts: Iterator[Block | LongLine]) -> Iterator[Parsed]:
         for part in parts:
             if isinstance(part, Block):
-                yield from parse_block(part, self._origin)
+                yield from self._rows(part)
             else:
                 yield Parsed(1, [], [reject(part.number, None, "line longer than 1 MiB", part.head)])
+
+    def _rows(self, block: Block) -> Iterator[Parsed]:
+        if self._parse is None:
+            return parse_block(block, self._origin)
+        return _exactly(block.numbered(), self._origin, self._parse)
 
     def _cut_off(self, damage: str) -> Iterator[Parsed]:
         last = self._cutter.cut_off()
@@ -80,10 +90,12 @@ def parse_block(block: Block, origin: Origin) -> Iterator[Parsed]:
         yield from _exactly(odd, origin)
 
 
-def _exactly(lines: Iterator[tuple[int, bytes]], origin: Origin) -> Iterator[Parsed]:
+def _exactly(
+    lines: Iterator[tuple[int, bytes]], origin: Origin, parse: ParseLines = lenient.parse
+) -> Iterator[Parsed]:
     """Parse in parts: sixteen million empty lines fit into a block, but not into memory as rejects."""
     while part := list(islice(lines, _PART)):
-        yield lenient.parse(part, origin)
+        yield parse(part, origin)
 
 
 def _is_worth_it(block: Block) -> bool:

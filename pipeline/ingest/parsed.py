@@ -20,15 +20,16 @@ class Reject:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where lines come from: the object, and the load balancer node that its key names."""
+    """Where lines come from: the object, and the load balancer and its node that the key names."""
 
     object_key: str
     node_ip: str | None = None
+    load_balancer: str | None = None
 
 
 @dataclass
 class Parsed:
-    """Rows (tables of the schema `requests`) and rejects; ``rows + rejects = lines``."""
+    """Rows (tables of the schema of one kind of log) and rejects; ``rows + rejects = lines``."""
 
     lines: int
     tables: list[pa.Table] = field(default_factory=list)

@@ -12,6 +12,7 @@ from pipeline.ingest.arrow import Encoded
 
 _HOUR_US = 3_600_000_000
 _MOST = 48
+_ABSENT = -1
 _UNSAFE = re.compile(r"[^A-Za-z0-9-]")
 
 
@@ -41,18 +42,23 @@ def split(table: pa.Table) -> Iterator[tuple[Partition, pa.Table]]:
     first, last = int(times.min()) // _HOUR_US, int(times.max()) // _HOUR_US
     names = pc.unique(elb.indices).to_pylist()
     if first == last and len(names) == 1:
-        yield Partition(elb.dictionary[names[0]].as_py(), first), table
+        yield Partition(_name(elb, names[0]), first), table
         return
     if len(names) > _MOST:
         yield Partition(None, None), table
         return
     for name in names:
-        rows = np.asarray(elb.indices) == name
-        yield from _hours(elb.dictionary[name].as_py(), table.filter(pa.array(rows)), times[rows] // _HOUR_US)
+        rows = np.asarray(elb.indices.fill_null(_ABSENT)) == (_ABSENT if name is None else name)
+        yield from _hours(_name(elb, name), table.filter(pa.array(rows)), times[rows] // _HOUR_US)
+
+
+def _name(elb: Encoded, place: int | None) -> str | None:
+    """The load balancer; None where lines and key do not tell."""
+    return None if place is None else elb.dictionary[place].as_py()
 
 
 def _hours(
-    elb: str, table: pa.Table, hours: np.ndarray[tuple[int], np.dtype[np.int64]]
+    elb: str | None, table: pa.Table, hours: np.ndarray[tuple[int], np.dtype[np.int64]]
 ) -> Iterator[tuple[Partition, pa.Table]]:
     distinct = np.unique(hours)
     if len(distinct) == 1:

@@ -1,4 +1,4 @@
-"""Brings access logs into the lake: each object once, whatever happens in between."""
+"""Brings logs into the lake: each object once, whatever happens in between."""
 
 import threading
 from collections import Counter
@@ -71,7 +71,7 @@ def _choose(
     for candidate in source.candidates(window):
         summary.listed += 1
         kind = _kind(candidate, load_balancer)
-        if kind != keys.ACCESS_LOG:
+        if kind not in keys.INGESTED:
             left_out[kind] += 1
         elif _is_outside(candidate, window):
             summary.outside_window += 1
@@ -86,7 +86,7 @@ def _choose(
 def _kind(candidate: Candidate, load_balancer: str | None) -> str:
     kind = keys.kind(candidate.object_key) if candidate.by_name else keys.ACCESS_LOG
     named = keys.parse(candidate.object_key)
-    if load_balancer is None or named is None or kind != keys.ACCESS_LOG:
+    if load_balancer is None or named is None or kind not in keys.INGESTED:
         return kind
     return kind if keys.load_balancer_matches(load_balancer, named.load_balancer) else "other_load_balancer"
 

@@ -8,14 +8,13 @@ import pyarrow.compute as pc
 
 from pipeline.ingest import grouped
 from pipeline.ingest.ledger import FILE_COLUMNS, FileEntry, Ledger, file_entry
+from pipeline.ingest.stored import STORED
 
 Rest = list[tuple[FileEntry, Sequence[str]]]
 
-_EVERY_KIND = ("requests", "errors", "rejected_lines")
-
 
 def without(
-    root: Path, ledger: Ledger, locators: Sequence[str], kinds: Iterable[str] = _EVERY_KIND
+    root: Path, ledger: Ledger, locators: Sequence[str], kinds: Iterable[str] = tuple(STORED)
 ) -> tuple[Rest, list[str]]:
     """Write anew, without these objects, every file that has rows of them.
 

@@ -11,17 +11,19 @@ from pipeline.ingest import grouped, keys, replace
 from pipeline.ingest.arrow import Column
 from pipeline.ingest.lake import Lake
 from pipeline.ingest.ledger import FILE_COLUMNS, FileEntry, file_entry
+from pipeline.ingest.stored import OF_LINES
 
 _HOUR_US = 3_600_000_000
 
 
 @dataclass(frozen=True)
 class ExpirySummary:
-    """What left the lake: files with requests or errors, rows of `requests`, rejected lines."""
+    """What left the lake: files, rows of `requests`, rejected lines, connections and health checks."""
 
     files: int
     rows: int
     rejected: int
+    others: int = 0
 
 
 def expire(lake: Lake, before: datetime) -> ExpirySummary:
@@ -37,18 +39,17 @@ def expire(lake: Lake, before: datetime) -> ExpirySummary:
     cut = int(before.timestamp()) * 1_000_000 // _HOUR_US * _HOUR_US
     with lake.writing():
         old = _old_files(lake, cut)
-        rows = _count(lake, (entry for entry in old if entry.kind == "requests"))
+        requests = _count(lake, (entry for entry in old if entry.kind == "requests"))
+        others = _count(lake, (entry for entry in old if entry.kind in OF_LINES and entry.kind != "requests"))
         if old:
-            lake.exchange([entry.path for entry in old], [], {key: (n, 0) for key, n in rows.items()})
+            gone = {key: (n, 0) for key, n in (requests + others).items()}
+            lake.exchange([entry.path for entry in old], [], gone)
         rejected = _expire_rejects(lake, cut)
-    return ExpirySummary(len(old), sum(rows.values()), rejected)
+    return ExpirySummary(len(old), requests.total(), rejected, others.total())
 
 
 def _old_files(lake: Lake, cut: int) -> list[FileEntry]:
-    found = lake.ledger.ask(
-        f"select {FILE_COLUMNS} from files where kind in ('requests', 'errors') and last_time < ?",  # noqa: S608 - own names
-        (cut,),
-    )
+    found = lake.ledger.ask(f"select {FILE_COLUMNS} from files where last_time < ?", (cut,))  # noqa: S608 - own names
     return [file_entry(row) for row in found]
 
 

@@ -18,7 +18,7 @@ from botocore.exceptions import (
 )
 
 from pipeline.errors import SourceError
-from pipeline.ingest import s3_session
+from pipeline.ingest import keys, s3_session
 from pipeline.ingest.s3_listing import listed
 from pipeline.ingest.s3_options import S3Options
 from pipeline.ingest.source import Candidate, Payload, UnreadableError
@@ -60,7 +60,9 @@ class S3Source:
 
     def _candidate(self, found: Any) -> Candidate:  # noqa: ANN401 - a TypedDict that exists for the type checker only
         uri = f"s3://{self._bucket}/{found['Key']}"
-        return Candidate(uri, uri, str(found["ETag"]).strip('"'), int(found["Size"]), by_name=True)
+        is_doubtful = keys.kind(uri) == "other" and keys.may_be_delivered(uri, is_remote=True)
+        etag, size = str(found["ETag"]).strip('"'), int(found["Size"])
+        return Candidate(uri, uri, etag, size, by_name=not is_doubtful, is_doubtful=is_doubtful)
 
     def fetch(self, candidate: Candidate) -> Payload:
         """Download into memory, or into a temporary file beyond 8 MiB."""

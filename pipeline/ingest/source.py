@@ -19,6 +19,8 @@ class Candidate:
     """Compressed bytes."""
     by_name: bool
     """Is it judged by its name? A file named by the user, or with a foreign name, is judged by its lines."""
+    is_doubtful: bool = False
+    """Is it left out unless its content is a log? Else its lines are rejected one by one."""
 
 
 @dataclass(frozen=True)

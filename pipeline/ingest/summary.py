@@ -12,6 +12,14 @@ class ObjectProblem:
 
 
 @dataclass
+class Layout:
+    """A number of fields that is news: the object in which it was first seen, and rows in all."""
+
+    first_object: str
+    rows: int = 0
+
+
+@dataclass
 class PullSummary:
     """Counts of one pull, in objects and in lines; ``lines = rows + rejected``."""
 
@@ -26,5 +34,7 @@ class PullSummary:
     rejected: int = 0
     compressed_bytes: int = 0
     problems: list[ObjectProblem] = field(default_factory=list)
-    field_counts: dict[int, int] = field(default_factory=dict)
-    """Rows by the number of fields of their line."""
+    rows_of: dict[str, int] = field(default_factory=dict)
+    """Rows by the table that they are in."""
+    new_layouts: dict[tuple[str, int], Layout] = field(default_factory=dict)
+    """Kinds of log and numbers of fields that AWS does not document."""

@@ -1,6 +1,7 @@
 """Cuts a line into its fields: blanks separate, double quotes group."""
 
 import re
+from collections.abc import Sequence
 
 from pipeline.ingest.layout import FIELDS
 
@@ -18,25 +19,28 @@ class LineError(ValueError):
         self.reason = reason
 
 
-def tokenise(line: bytes) -> list[bytes]:
+def tokenise(line: bytes, names: Sequence[str] = FIELDS) -> list[bytes]:
     r"""Fields of a line, quotes removed, escapes left as they are.
 
     ``\"`` inside quotes belongs to the text. Where that reading fails, a backslash is taken for an
-    ordinary character, so that a text ending in one does not swallow its closing quote.
+    ordinary character, so that a text ending in one does not swallow its closing quote. ``names`` are
+    those of the fields, for the error.
 
     Raises:
         LineError: a quote is not closed, or stands inside a field.
     """
     line = line.rstrip(b" ")
+    if b'"' not in line:
+        return line.split(b" ")
     try:
-        return _cut(line, _ESCAPED)
+        return _cut(line, _ESCAPED, names)
     except LineError:
         if b'\\"' not in line:
             raise
-        return _cut(line, _PLAIN)
+        return _cut(line, _PLAIN, names)
 
 
-def _cut(line: bytes, shape: re.Pattern[bytes]) -> list[bytes]:
+def _cut(line: bytes, shape: re.Pattern[bytes], names: Sequence[str]) -> list[bytes]:
     fields: list[bytes] = []
     place, end = 0, len(line)
     while True:
@@ -45,7 +49,7 @@ def _cut(line: bytes, shape: re.Pattern[bytes]) -> list[bytes]:
             raise AssertionError(line)
         place = found.end()
         if place < end and line[place] != 32:  # noqa: PLR2004 - a blank
-            raise _stray(line, place, len(fields), opens=found.end() == found.start())
+            raise _stray(line, place, _name(names, len(fields)), opens=found.end() == found.start())
         quoted, tail, bare = found.groups()
         fields.append(bare if quoted is None else quoted + tail)
         if place == end:
@@ -53,7 +57,10 @@ def _cut(line: bytes, shape: re.Pattern[bytes]) -> list[bytes]:
         place += 1
 
 
-def _stray(line: bytes, place: int, number: int, *, opens: bool) -> LineError:
-    name = FIELDS[number] if number < len(FIELDS) else f"field {number + 1}"
+def _name(names: Sequence[str], number: int) -> str:
+    return names[number] if number < len(names) else f"field {number + 1}"
+
+
+def _stray(line: bytes, place: int, name: str, *, opens: bool) -> LineError:
     closed = line.find(b'"', place + 1) >= 0
     return LineError(name, "quote inside the field" if closed or not opens else "quote is not closed")

@@ -1,6 +1,7 @@
 """One parsing thread: takes objects, parses them, commits them in batches."""
 
 import threading
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -9,11 +10,13 @@ from pipeline.ingest.batch import Batch, now_us
 from pipeline.ingest.lake import Lake
 from pipeline.ingest.layout import PARSER_VERSION
 from pipeline.ingest.ledger import ObjectEntry
-from pipeline.ingest.objects import ObjectReader
-from pipeline.ingest.parsed import Origin
+from pipeline.ingest.readers import Reading, reading
 from pipeline.ingest.source import Candidate, Payload, UnreadableError
-from pipeline.ingest.summary import ObjectProblem, PullSummary
+from pipeline.ingest.summary import Layout, ObjectProblem, PullSummary
 from pipeline.ingest.supply import Delivery, Supply
+
+_MOST_LAYOUTS = 20
+"""Numbers of fields that are remembered of an object: AWS adds few, only nonsense has many."""
 
 Progress = Callable[[PullSummary, int], None]
 """Called after each object with the summary so far and the number of objects to ingest in all."""
@@ -50,8 +53,15 @@ class Tally:
             self.summary.problems.append(ObjectProblem(candidate.object_key, str(problem)))
             self._tell()
 
-    def ingested(self, entry: ObjectEntry, field_counts: dict[int, int]) -> None:
-        """An object is parsed."""
+    def left_out(self) -> None:
+        """An object turned out to be no log of ours."""
+        with self._lock:
+            self.summary.left_out["other"] = self.summary.left_out.get("other", 0) + 1
+            self._total -= 1
+            self._tell()
+
+    def ingested(self, entry: ObjectEntry, table: str) -> None:
+        """An object is parsed; its rows belong to ``table``."""
         with self._lock:
             summary = self.summary
             summary.ingested += 1
@@ -59,8 +69,10 @@ class Tally:
             summary.rows += entry.rows
             summary.rejected += entry.rejected
             summary.compressed_bytes += entry.size
-            for fields, rows in field_counts.items():
-                summary.field_counts[fields] = summary.field_counts.get(fields, 0) + rows
+            summary.rows_of[table] = summary.rows_of.get(table, 0) + entry.rows
+            for fields, rows in entry.layouts.items():
+                layout = summary.new_layouts.setdefault((entry.kind, fields), Layout(entry.object_key))
+                layout.rows += rows
             if entry.problem is not None:
                 summary.problems.append(ObjectProblem(entry.object_key, entry.problem))
             self._tell()
@@ -102,7 +114,12 @@ class Worker:
                 self._tally.known()
                 return
             key = self._lake.free_key(candidate.object_key, candidate.locator)
-            self._ingest(replace(candidate, object_key=key), payload)
+            named = replace(candidate, object_key=key)
+            way = reading(named, payload.stream)
+            if way is None:
+                self._tally.left_out()
+            else:
+                self._ingest(named, payload, way)
 
     def _is_known(self, candidate: Candidate, payload: Payload) -> bool:
         if self._lake.has_content(candidate.locator, payload.content_hash):
@@ -116,18 +133,15 @@ class Worker:
             name, payload.content_hash
         )
 
-    def _ingest(self, candidate: Candidate, payload: Payload) -> None:
-        named = keys.parse(candidate.object_key)
-        reader = ObjectReader(payload.stream, Origin(candidate.object_key, named.node_ip if named else None))
+    def _ingest(self, candidate: Candidate, payload: Payload, way: Reading) -> None:
         lines = rows = rejected = 0
-        field_counts: dict[int, int] = {}
-        for part in reader.parse():
-            self._batch.add(candidate.locator, candidate.object_key, part)
+        layouts: Counter[int] = Counter()
+        for part in way.reader.parse():
+            self._batch.add(candidate.locator, candidate.object_key, part, way.kind.table.name)
             lines += part.lines
             rows += part.rows
             rejected += len(part.rejects)
-            for fields, count in part.field_counts.items():
-                field_counts[fields] = field_counts.get(fields, 0) + count
+            layouts.update({n: count for n, count in part.field_counts.items() if n not in way.layouts})
         entry = ObjectEntry(
             locator=candidate.locator,
             object_key=candidate.object_key,
@@ -138,9 +152,11 @@ class Worker:
             lines=lines,
             rows=rows,
             rejected=rejected,
-            problem=reader.problem,
+            problem=way.reader.problem,
             parser_version=PARSER_VERSION,
             ingested_at=now_us(),
+            kind=way.kind.name,
+            layouts=dict(layouts.most_common(_MOST_LAYOUTS)),
         )
         self._batch.finish(entry)
-        self._tally.ingested(entry, field_counts)
+        self._tally.ingested(entry, way.kind.table.name)

@@ -17,8 +17,20 @@ from pipeline.errors import RejectedLinesError, SourceError, UsageError
 from pipeline.ingest.lake import Lake
 from pipeline.ingest.pull import PullSummary, pull
 from pipeline.ingest.s3_options import S3Options
-from pipeline.model import COVERAGE, EVENTS, LIFETIMES, OBJECTS, REJECTED_LINES, REQUESTS, SETTINGS, Window
-from pipeline.timeline import archive
+from pipeline.model import (
+    CONNECTIONS,
+    COVERAGE,
+    EVENTS,
+    FIELD_LAYOUTS,
+    HEALTH_CHECKS,
+    LIFETIMES,
+    OBJECTS,
+    REJECTED_LINES,
+    REQUESTS,
+    SETTINGS,
+    Window,
+)
+from pipeline.timeline import archive, health_checks
 from pipeline.timeline.base import Problem
 from pipeline.timeline.clocks import disagreements
 from pipeline.timeline.folder import read_timeline
@@ -115,7 +127,7 @@ def investigate(
 
 
 def attach_logs(engine: Engine, lake: Lake, question: Question) -> None:
-    """Views over the lake's files: `requests`, `error_rows`, `rejected_lines`, `objects`."""
+    """Views over the files of `requests`, `connections`, ... and over the ledger, by the names of tables."""
     wider = Window(
         question.window.since and question.window.since - LOOK_BACK,
         question.window.until and question.window.until + LOOK_AHEAD,
@@ -123,21 +135,24 @@ def attach_logs(engine: Engine, lake: Lake, question: Question) -> None:
     with lake.snapshot():
         engine.attach_parquet(REQUESTS, lake.request_files(wider, question.load_balancer))
         engine.attach_parquet(REQUESTS, lake.error_files(wider, question.load_balancer), name="error_rows")
+        engine.attach_parquet(CONNECTIONS, lake.connection_files(wider, question.load_balancer))
+        engine.attach_parquet(HEALTH_CHECKS, lake.health_check_files(wider, question.load_balancer))
         engine.attach_parquet(REJECTED_LINES, lake.rejected_files())
         engine.attach(OBJECTS.name, lake.objects())
+        engine.attach(FIELD_LAYOUTS.name, lake.field_layouts())
 
 
 def refuse_nothing(pulled: PullSummary, logs: str) -> None:
-    """Stop when there are no access logs at all: that is a wrong place, not a quiet day.
+    """Stop when there are no logs at all: that is a wrong place, not a quiet day.
 
     Raises:
-        SourceError: nothing there is an ALB access-log object.
+        SourceError: nothing there is an ALB log object.
     """
     left_out = sum(pulled.left_out.values())
     if pulled.listed == left_out:
         others = ", ".join(f"{count} {kind}" for kind, count in sorted(pulled.left_out.items()))
         raise SourceError(
-            f"{logs} holds no ALB access logs"
+            f"{logs} holds no ALB logs"
             + (f" (only {others})" if others else "")
             + "; expected objects such as AWSLogs/<account>/elasticloadbalancing/<region>/.../*.log.gz, "
             "or *.log and *.log.gz files"
@@ -145,14 +160,14 @@ def refuse_nothing(pulled: PullSummary, logs: str) -> None:
 
 
 def refuse_too_many_rejects(pulled: PullSummary, max_share: float) -> None:
-    """Stop when the logs are mostly not ALB access logs.
+    """Stop when the logs are mostly not ALB logs.
 
     Raises:
         RejectedLinesError: the share of rejected lines is above ``max_share``.
     """
     if pulled.lines and pulled.rejected / pulled.lines > max_share:
         raise RejectedLinesError(
-            f"{pulled.rejected:,} of {pulled.lines:,} lines are no ALB access-log entries "
+            f"{pulled.rejected:,} of {pulled.lines:,} lines are no ALB log entries "
             f"({pulled.rejected / pulled.lines:.0%}, allowed {max_share:.0%}); is this the right folder? "
             "forensics pull keeps them with their reasons in rejected_lines; --max-reject-share allows more"
         )
@@ -165,10 +180,12 @@ def _attach_timeline(engine: Engine, question: Question, store: Path) -> list[Pr
         timeline = read_timeline(question.timeline)
         problems = timeline.problems
         frames = {"events": timeline.events, "coverage": timeline.coverage, "settings": timeline.settings}
-    for table in (EVENTS, COVERAGE, SETTINGS):
-        engine.attach(table.name, frames[table.name])
+    checked = health_checks.observed(engine.frame("intermediate/check_runs"), frames["settings"])
+    engine.attach(EVENTS.name, pl.concat([frames["events"], checked.events_frame()]))
+    engine.attach(COVERAGE.name, pl.concat([frames["coverage"], checked.coverage_frame()]))
+    engine.attach(SETTINGS.name, frames["settings"])
     sightings = observe_traffic(engine)
-    problems = [*problems, *disagreements(frames["events"], sightings)]
+    problems = [*problems, *checked.problems, *disagreements(frames["events"], sightings)]
     engine.attach(LIFETIMES.name, reconcile(frames["events"], frames["settings"], sightings))
     return problems
 

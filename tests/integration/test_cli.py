@@ -159,8 +159,8 @@ def test_standard_input_is_a_source() -> None:
 
 BAD = {
     "a folder that is not there": (("attribute", "--logs", "{tmp}/none"), 4, "no such file or folder"),
-    "a folder without logs": (("attribute", "--logs", "{tmp}/empty"), 4, "holds no ALB access logs"),
-    "binary garbage": (("attribute", "--logs", "{tmp}/garbage"), 5, "no ALB access-log entries"),
+    "a folder without logs": (("attribute", "--logs", "{tmp}/empty"), 4, "holds no ALB logs"),
+    "binary garbage": (("attribute", "--logs", "{tmp}/garbage"), 5, "no ALB log entries"),
     "a zero-byte object": (("attribute", "--logs", "{tmp}/zero"), 6, "empty object"),
     "a truncated object": (("attribute", "--logs", "{tmp}/cut"), 6, "truncated"),
     "a window without logs": (("attribute", *LOGS, "--since", "1h"), 0, "outside the time asked for"),

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -29,8 +29,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.ingest.lake import Lake
-from pipeline.model import REJECTED_LINES, REQUESTS, Window
-from tests.support.alb_lines import START, object_key, object_lines
+from pipeline.model import CONNECTIONS, HEALTH_CHECKS, REJECTED_LINES, REQUESTS, Window
+from tests.support.alb_lines import START, object_key, object_lines, object_name
+from tests.support.other_logs import CheckLine, ConnectionLine, checks, packed
 
 ROOT = Path(__file__).resolve().parents[2]
 _SPREAD = timedelta(minutes=4)
@@ -144,6 +145,18 @@ class Feed:
         self._write(key, content, state if number % 4 == 0 else version)
         if number % 9 == 2:
             self._write(f"copies/{key}", content, 0)
+        self._other_kinds(number, end, version)
+
+    def _other_kinds(self, number: int, end: datetime, version: int) -> None:
+        """Health checks beside every third object, connections beside every fifth, some re-delivered."""
+        if number % 3 == 0:
+            outcomes = "ppttprpp" + "t" * version
+            lines = [one.render() for one in checks(end - _SPREAD, outcomes, every_s=20)]
+            extra = [CheckLine(time=end - _SPREAD, extra=("new",)).render()] if number % 2 else ["no check"]
+            self._write(f"health_check_log_{object_name(number, end)}", packed([*lines, *extra]), version)
+        if number % 5 == 0:
+            lines = [ConnectionLine(time=end - _SPREAD, fields=fields).render() for fields in (12, 15)]
+            self._write(f"conn_log_{object_name(number, end)}", packed(lines), version)
 
     def _write(self, name: str, content: bytes, changed: int) -> None:
         path = self.folder / name
@@ -153,12 +166,15 @@ class Feed:
 
 
 def contents(store: Path) -> dict[str, pa.Table]:
-    """All that a lake holds, in a fixed order, without times of ingestion and names of files."""
+    """All that a lake holds, in a fixed order, without what hangs on times of ingestion and names of files."""
     with Lake.open(store) as lake:
         ledger = lake.ledger.ask("select locator, object_key, content_hash from objects order by locator")
         return {
             "requests": _rows(lake.request_files(Window()), REQUESTS.schema),
             "errors": _rows(lake.error_files(Window()), REQUESTS.schema),
+            "connections": _rows(lake.connection_files(Window()), CONNECTIONS.schema),
+            "health_checks": _rows(lake.health_check_files(Window()), HEALTH_CHECKS.schema),
+            "field_layouts": _sorted(lake.field_layouts().select(["kind", "fields", "objects", "rows"])),
             "rejected_lines": _rows(lake.rejected_files(), REJECTED_LINES.schema),
             "objects": lake.objects().drop_columns("ingested_at"),
             "ledger": pa.table({"rows": [json.dumps(row) for row in ledger]}),
@@ -173,6 +189,11 @@ def _rows(files: list[str], schema: pa.Schema) -> pa.Table:
     table = pa.concat_tables([plain.empty_table(), *tables])
     order = pc.sort_indices(table, [("object_key", "ascending"), ("line_number", "ascending")])
     return table.take(order).combine_chunks()
+
+
+def _sorted(table: pa.Table) -> pa.Table:
+    order = [(name, "ascending") for name in table.column_names]
+    return table.take(pc.sort_indices(table, order)).combine_chunks()
 
 
 def differences(found: dict[str, pa.Table], wanted: dict[str, pa.Table]) -> list[str]:

@@ -35,7 +35,7 @@ def test_a_key_tells_the_kind_of_log(key: str, kind: str) -> None:
 
 
 def test_an_access_log_key_gives_load_balancer_interval_and_node() -> None:
-    expected = keys.AccessLogKey("app/azul-gitlab-alb/c051f98624e68d7e", END, "172.71.1.176")
+    expected = keys.LogKey("app/azul-gitlab-alb/c051f98624e68d7e", END, "172.71.1.176")
     assert keys.parse(f"any/{NAME}") == expected
 
 

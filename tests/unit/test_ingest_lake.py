@@ -145,15 +145,13 @@ def test_foreign_objects_are_left_out_and_counted_by_kind(lake: Lake, logs: Path
     name = put(logs).name
     for other in (
         "ELBAccessLogTestFile",
-        f"conn_log_{name}",
-        f"health_check_log_{name}",
         name.replace("_app.", "_net."),
         name.replace("_app.shop.50dc6c495c0c9188", "_shop").removesuffix(".gz"),
         "readme.txt",
     ):
         (logs / other).write_text("Enable AccessLog for ELB: app/a/b at 2020-11-20T09:55:52.806Z\n")
     summary = pull(str(logs), lake, EVER)
-    kinds = ("test_file", "connection_log", "health_check_log", "nlb", "classic", "other")
+    kinds = ("test_file", "nlb", "classic", "other")
     assert summary.left_out == dict.fromkeys(kinds, 1)
     assert summary.ingested == 1
 
