@@ -18,6 +18,7 @@ _TYPE, _ELB = re.compile(TYPE.encode()), re.compile(ELB.encode())
 _USUAL_INSTANT = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 _SECONDS = re.compile(rb"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _WHOLE = re.compile(rb"0[xX][0-9A-Fa-f]{1,16}|\d{1,19}")
+_BRACKETED = re.compile(rb"\[.*\]", re.DOTALL)
 _ABSENT = b"-"
 _STATUS_LIMIT, _PORT_LIMIT, _WHOLE_LIMIT = 1000, 1 << 16, 1 << 63
 _PORT_DIGITS = 5
@@ -134,10 +135,10 @@ def _address(tokens: list[bytes], place: int) -> tuple[str | None, int | None]:
     if token == _ABSENT:
         return None, None
     ip, _, port = token.rpartition(b":")  # IPv6 comes without brackets
-    if not ip or not port.isdigit() or len(port) > _PORT_DIGITS or int(port) >= _PORT_LIMIT:
+    ip = ip[1:-1] if _BRACKETED.fullmatch(ip) else ip
+    is_port = port.isdigit() and len(port) <= _PORT_DIGITS and int(port) < _PORT_LIMIT
+    if not ip or _BRACKETED.fullmatch(ip) or not is_port:
         raise LineError(FIELDS[place], "no address and port")
-    if ip.startswith(b"[") and ip.endswith(b"]"):
-        ip = ip[1:-1]
     return text(ip), int(port)
 
 

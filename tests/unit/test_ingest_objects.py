@@ -99,6 +99,13 @@ def test_layouts_mixed_in_one_object_all_become_rows_with_their_own_line_numbers
     assert sum((p.field_counts.get(33, 0) for p in parts), 0) == 4
 
 
+@pytest.mark.parametrize("fields", range(18, 41))
+def test_an_object_may_have_any_number_of_fields(fields: int) -> None:
+    texts = [Line(fields=fields).render() + " x" * max(0, fields - 36) for _ in range(20)]
+    parts, problem = read("\n".join(texts).encode())
+    assert (counts(parts), problem) == ((20, 20, 0), None)
+
+
 def test_a_truncated_line_with_an_open_quote_costs_only_itself() -> None:
     texts = TEXT.split(b"\n")
     texts[20] = texts[20][:300].rpartition(b'"')[0] + b'"open'
