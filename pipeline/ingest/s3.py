@@ -19,7 +19,7 @@ from botocore.exceptions import (
 
 from pipeline.errors import SourceError
 from pipeline.ingest import s3_session
-from pipeline.ingest.s3_listing import listed
+from pipeline.ingest.s3_listing import Place, listed
 from pipeline.ingest.s3_options import S3Options
 from pipeline.ingest.source import Candidate, Payload, UnreadableError
 from pipeline.model import Window
@@ -41,21 +41,23 @@ class S3Source:
 
     is_remote = True
 
-    def __init__(self, uri: str, options: S3Options | None = None) -> None:
-        """Take ``s3://bucket/prefix``; nothing is asked of AWS yet."""
+    def __init__(self, uri: str, options: S3Options | None = None, load_balancer: str | None = None) -> None:
+        """Take ``s3://bucket/prefix`` and perhaps the only load balancer; nothing is asked of AWS yet."""
         self._bucket, _, self._prefix = uri.removeprefix("s3://").partition("/")
         if not self._bucket:
             raise SourceError(f"{uri}: names no bucket; give s3://bucket/prefix")
         options = options or S3Options()
+        self._load_balancer = load_balancer
         self._role = options.assume_role
         self._payer: dict[str, Any] = {"RequestPayer": "requester"} if options.requester_pays else {}
         with self._explained("s3:ListBucket", f"s3://{self._bucket}"):
-            self._client = s3_session.client(self._role)
+            self._client = s3_session.client(self._role, options.region)
 
     def candidates(self, window: Window) -> Iterator[Candidate]:
         """Objects page by page; with a window, day folders apart from it are not listed."""
         with self._explained("s3:ListBucket", f"s3://{self._bucket}"):
-            found = listed(self._client, self._bucket, self._prefix, window, self._payer)
+            place = Place(self._bucket, self._prefix, self._load_balancer)
+            found = listed(self._client, place, window, self._payer)
             yield from map(self._candidate, found)
 
     def _candidate(self, found: Any) -> Candidate:  # noqa: ANN401 - a TypedDict that exists for the type checker only
