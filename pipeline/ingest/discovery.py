@@ -10,13 +10,13 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, 
 
 from pipeline.errors import SourceError, UsageError
 from pipeline.ingest import s3_session
+from pipeline.ingest.refusals import refusal, said
 
 _ARN = re.compile(
     r"arn:aws[a-z-]*:elasticloadbalancing:(?P<region>[a-z0-9-]+):(?P<account>\d{12})"
     r":loadbalancer/(?P<id>(?P<kind>[^/]+)/(?P<name>[^/]+)/[^/]+)"
 )
 _ID = re.compile(r"[^/]+/(?P<name>[^/]+)/[^/]+")
-_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,15 +125,7 @@ def _explained(wanted: str) -> Iterator[None]:
 
 
 def _reason(problem: ClientError, wanted: str) -> SourceError:
-    error = problem.response.get("Error", {})
-    code, message = str(error.get("Code", "")), str(error.get("Message", ""))
+    code, message = said(problem)
     action = f"elasticloadbalancing:{problem.operation_name}"
-    if code in _DENIED:
-        return SourceError(
-            f"{wanted}: access denied ({code}: {message}); allow {action} on *, or name the logs with "
-            "--logs s3://bucket/prefix"
-        )
-    return SourceError(
-        f"{wanted}: {action} failed ({code}: {message}); check the AWS credentials, or name the logs with "
-        "--logs"
-    )
+    why = refusal(problem, action) or f"{action} failed ({code}: {message})"
+    return SourceError(f"{wanted}: {why}, or name the logs with --logs s3://bucket/prefix")

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _PAGE = 1000
+_OF_ARN = re.compile(r"arn:[^:]+:elasticloadbalancing:(?P<region>[^:]+):(?P<account>\d+):loadbalancer/.+")
+_ACCOUNT = re.compile(r"(?:^|/)AWSLogs/(?:[^/]+/)?(\d{12})/$")
+_REGION = re.compile(r"/elasticloadbalancing/([a-z0-9-]+)/$")
 _OTHER_SERVICE = re.compile(r"(?:^|/)AWSLogs/(?:[^/]+/)?\d{12}/(?!elasticloadbalancing/)[^/]+/$")
 _DAY = re.compile(r"(?:^|/)AWSLogs/(?:[^/]+/)?(\d{12})/elasticloadbalancing/([a-z0-9-]+)/\d{4}/\d\d/\d\d/$")
 _KINDS = ("", "conn_log.", "conn_log_", "health_check_log.", "health_check_log_")
@@ -61,8 +64,20 @@ def _by_folder(client: "S3Client", fixed: dict[str, Any], place: Place, window: 
             yield from page.get("Contents", [])
             for folder in page.get("CommonPrefixes", []):
                 name = folder["Prefix"]
-                if not _OTHER_SERVICE.search(name) and keys.folder_overlaps(name, window):
+                if not _is_apart(name, place) and keys.folder_overlaps(name, window):
                     yield from _by_folder(client, fixed, replace(place, prefix=name), window)
+
+
+def _is_apart(folder: str, place: Place) -> bool:
+    """Of another service, or of another account or region than the load balancer's ARN names?"""
+    if _OTHER_SERVICE.search(folder):
+        return True
+    wanted = _OF_ARN.fullmatch(place.load_balancer or "")
+    account, region = _ACCOUNT.search(folder), _REGION.search(folder)
+    return wanted is not None and (
+        (account is not None and account[1] != wanted["account"])
+        or (region is not None and region[1] != wanted["region"])
+    )
 
 
 def _starts(place: Place) -> list[str]:

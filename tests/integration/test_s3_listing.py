@@ -108,3 +108,19 @@ def test_within_a_day_only_the_load_balancer_asked_for_is_listed(
         name = "111122223333_elasticloadbalancing_eu-west-1_app.shop."
         name += "" if given == "shop" else "50dc6c495c0c9188_"
         assert asked == [kind + name for kind in (*kinds[:3], "health_check_log.", *kinds[3:])]
+
+
+def test_an_arn_leads_past_other_accounts_and_regions(
+    folder: Folder, lake: Lake, lists: list[dict[str, Any]]
+) -> None:
+    for account in ("111122223333", "444455556666"):
+        for region in ("eu-west-1", "us-east-1"):
+            key = object_key(1, START + timedelta(minutes=5))
+            key = key.replace("111122223333", account).replace("eu-west-1", region)
+            folder.put(key.replace("AWSLogs/", "AWSLogs/o-abc123/"), object_body(int(account[0])))
+    arn = "arn:aws:elasticloadbalancing:us-east-1:444455556666:loadbalancer/app/shop/50dc6c495c0c9188"
+    assert pull(f"{folder.uri}/", lake, HOUR, load_balancer=arn).ingested == 1
+    assert not any("111122223333" in start or "eu-west-1" in start for start in below(folder, lists))
+    lists.clear()
+    assert pull(f"{folder.uri}/", lake, HOUR, load_balancer="shop").ingested == 3
+    assert any("111122223333" in start for start in below(folder, lists))
