@@ -174,7 +174,7 @@ def refuse_too_many_rejects(pulled: PullSummary, max_share: float) -> None:
     if pulled.lines and pulled.rejected / pulled.lines > max_share:
         raise RejectedLinesError(
             f"{pulled.rejected:,} of {pulled.lines:,} lines are no ALB access-log entries "
-            f"({pulled.rejected / pulled.lines:.0%}, allowed {max_share:.0%}); is this the right folder? "
+            f"({pulled.rejected / pulled.lines:.1%}, allowed {max_share:.1%}); is this the right folder? "
             "forensics pull keeps them with their reasons in rejected_lines; --max-reject-share allows more"
         )
 
