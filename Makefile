@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test test-long lint unit docs demo-data bench accuracy clean
+.PHONY: demo test test-long lint unit fuzz docs demo-data bench accuracy clean
 
 demo: $(VENV)/installed
 	$(BIN)/forensics demo --output forensics-demo.html
@@ -25,6 +25,13 @@ unit: $(VENV)/developer browser
 # Everything that needs more than a few minutes.
 test-long: $(VENV)/developer browser
 	$(BIN)/pytest -n 2 --dist worksteal
+
+# Looks for lines that the parser cannot take; what it learns stays in .fuzz, what breaks becomes .fuzz/crash-….
+FUZZ_SECONDS ?= 600
+fuzz: $(VENV)/developer
+	$(BIN)/pip install -q -e ".[fuzz]"
+	mkdir -p .fuzz/corpus
+	$(BIN)/python -m tests.fuzz.line_parser -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=.fuzz/ .fuzz/corpus
 
 # docs/causes.md, docs/schema.md, docs/cli.md from the code; a test compares them.
 docs: $(VENV)/developer
@@ -56,4 +63,4 @@ $(VENV)/developer: $(VENV)/installed
 	touch $@
 
 clean:
-	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz

@@ -97,6 +97,7 @@ def attribute(
     \b
     Examples:
       forensics attribute --since 24h
+      forensics attribute --lb shop --since 6h
       forensics attribute --logs ./alb-logs --timeline ./dumps
       forensics attribute --logs s3://my-logs/prefix --timeline ./dumps --since 6h --lb shop
       forensics attribute --logs ./alb-logs --format csv --output verdicts.csv
@@ -104,7 +105,7 @@ def attribute(
     settings = config.load(store=store, max_reject_share=max_reject_share)
     question = _question(logs, timeline, since, until, lb)
     with investigate(question, settings, _progress(quiet=quiet)) as incident:
-        remark_on(incident.pulled, incident.problems)
+        remark_on(incident.pulled, incident.problems, incident.discovered)
         _print(incident, output_format, output)
         _exit(incident)
 
@@ -112,7 +113,7 @@ def attribute(
 @app.command()
 def pull(
     *,
-    logs: Annotated[str, typer.Option(help="s3://bucket/prefix, a folder, a file, or - for standard input.")],
+    logs: opt.Logs = None,
     timeline: opt.Timeline = None,
     since: opt.Since = None,
     until: opt.Until = None,
@@ -125,13 +126,14 @@ def pull(
 
     \b
     Examples:
+      forensics pull --lb shop --since 24h
       forensics pull --logs s3://my-logs/prefix --since 24h
       forensics pull --logs ./alb-logs --timeline ./dumps --store ./lake
     """
     settings = config.load(store=store, max_reject_share=max_reject_share)
     window = config.window(since, until, datetime.now(UTC))
     pulled = pull_logs(logs, timeline, window, lb, settings, _progress(quiet=quiet))
-    remark_on(pulled.logs, pulled.problems)
+    remark_on(pulled.logs, pulled.problems, pulled.discovered)
     typer.echo(
         f"{pulled.logs.ingested:,} objects read ({pulled.logs.already_known:,} known before), "
         f"{counted(pulled.logs)}; "
@@ -164,7 +166,7 @@ def report(
     settings = config.load(store=store, max_reject_share=max_reject_share)
     question = _question(logs, timeline, since, until, lb)
     with investigate(question, settings, _progress(quiet=quiet)) as incident:
-        remark_on(incident.pulled, incident.problems)
+        remark_on(incident.pulled, incident.problems, incident.discovered)
         _write_page(incident, output, title="Gateway errors" + (f" of {lb}" if lb else ""))
         typer.echo(str(output))
         _exit(incident)

@@ -21,7 +21,12 @@ Since = Annotated[
 ]
 Until = Annotated[str | None, typer.Option(help="End (exclusive): as --since.")]
 LoadBalancer = Annotated[
-    str | None, typer.Option("--lb", help="Only this load balancer: name, app/name/id, or ARN.")
+    str | None,
+    typer.Option(
+        "--lb",
+        help="Only this load balancer: name, app/name/id, or ARN. Where neither --logs nor the store has its "
+        "logs, they are found through its attributes.",
+    ),
 ]
 Store = Annotated[Path | None, typer.Option(help="Folder of the lake.", envvar="FORENSICS_STORE")]
 MaxRejectShare = Annotated[

@@ -45,8 +45,10 @@ def sink(output: Path | None) -> Iterator[BinaryIO]:
         yield file
 
 
-def remark_on(pulled: PullSummary | None, problems: list[Problem]) -> None:
-    """Say what was left out, rejected or damaged: nothing is dropped in silence."""
+def remark_on(pulled: PullSummary | None, problems: list[Problem], discovered: str | None = None) -> None:
+    """Say where logs were found and what was left out, rejected or damaged: nothing is dropped in silence."""
+    if discovered is not None:
+        remark(f"logs read from {discovered}, as the load balancer's attributes say")
     remarks = [f"{one.object_key}: {one.reason}" for one in pulled.problems] if pulled else []
     remarks += [f"{one.ref}: {one.what}" for one in problems]
     for text in remarks[:_MOST_REMARKS]:

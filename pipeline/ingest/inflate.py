@@ -31,18 +31,31 @@ def pieces(stream: BinaryIO) -> Iterator[bytes]:
             yield head
             head = stream.read(PIECE)
         return
-    while head:
-        head = yield from _member(stream, head, stream.tell() - len(head))
-        head = _skip_padding(stream, head)
-        if head and not _MAGIC.startswith(head[:2]) and head[:2] != _MAGIC:
+    rest = memoryview(head)
+    step = _READ
+    while rest:
+        start = stream.tell() - len(rest)
+        rest = yield from _member(stream, rest, start, step)
+        # What a member leaves unused is copied: after a tiny one, many more may follow.
+        step = _READ if stream.tell() - len(rest) - start > _STEP else _STEP
+        rest = _skip_padding(stream, rest)
+        if not _MAGIC.startswith(bytes(rest[:2])):
             raise DamagedError("garbage after the gzip data")
 
 
-def _member(stream: BinaryIO, data: bytes, start: int) -> Generator[bytes, None, bytes]:
-    """Inflate one member that starts at ``start``; returns the bytes behind it."""
+def _member(stream: BinaryIO, view: memoryview, start: int, step: int) -> Generator[bytes, None, memoryview]:
+    """Inflate one member that starts at ``start``, beginning with ``step`` bytes; returns what follows it."""
     inflater = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
-    given = 0
+    given = place = 0
     while not inflater.eof:
+        data = view[:0]
+        if inflater.needs_input:
+            if place == len(view):
+                view, place = memoryview(stream.read(_READ)), 0
+                if not view:
+                    raise DamagedError("truncated gzip")
+            data = view[place : place + step]
+            place, step = place + len(data), _READ
         try:
             piece = inflater.decompress(data, PIECE)
         except (_INFLATE_ERROR, EOFError, ValueError):
@@ -51,12 +64,7 @@ def _member(stream: BinaryIO, data: bytes, start: int) -> Generator[bytes, None,
         if piece:
             given += len(piece)
             yield piece
-        data = b""
-        if inflater.needs_input and not inflater.eof:
-            data = stream.read(_READ)
-            if not data:
-                raise DamagedError("truncated gzip")
-    return inflater.unused_data or stream.read(_READ)
+    return view[place - len(inflater.unused_data) :]
 
 
 def _salvage(stream: BinaryIO, start: int, given: int) -> Iterator[bytes]:
@@ -88,12 +96,16 @@ def _bytewise(inflater: "zlib._Decompress", data: bytes) -> bytes:
     return b"".join(pieces_before)
 
 
-def _skip_padding(stream: BinaryIO, data: bytes) -> bytes:
+def _skip_padding(stream: BinaryIO, view: memoryview) -> memoryview:
     """Drop zeros, with which some writers fill up the last block; complete a split magic number."""
-    data = data.lstrip(b"\0")
-    while len(data) < len(_MAGIC):
-        more = stream.read(_READ)
-        if not more:
+    while True:
+        if not view:
+            view = memoryview(stream.read(_READ))
+        start = bytes(view[:_STEP])
+        text = start.lstrip(b"\0")
+        view = view[len(start) - len(text) :]
+        if text or not start:
             break
-        data = (data + more).lstrip(b"\0")
-    return data
+    if len(view) < len(_MAGIC):
+        view = memoryview(bytes(view) + stream.read(_READ))
+    return view

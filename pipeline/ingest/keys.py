@@ -105,6 +105,12 @@ def folder_overlaps(prefix: str, window: Window) -> bool:
     return first <= given <= last
 
 
+def name_start(load_balancer: str) -> str:
+    """How the part of an object's name starts that tells the load balancer, given by name, id or ARN."""
+    ident = load_balancer.rpartition(":loadbalancer/")[2]
+    return f"{ident.replace('/', '.')}_" if "/" in ident else f"app.{ident}."
+
+
 def load_balancer_matches(wanted: str, elb: str) -> bool:
     """Does a name, an id ``app/name/id`` or an ARN mean this load balancer (``app/name/id``)?"""
     ident = wanted.rpartition(":loadbalancer/")[2]

@@ -3,16 +3,15 @@
 import hashlib
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from pipeline.errors import SourceError
 from pipeline.ingest import keys
-from pipeline.ingest.source import Candidate, Payload, UnreadableError
+from pipeline.ingest.source import Candidate, Payload, UnreadableError, spooled
 from pipeline.model import Window
 
 _PIECE = 1 << 20
@@ -124,16 +123,9 @@ class StandardInput:
 
     def candidates(self, window: Window) -> Iterator[Candidate]:  # noqa: ARG002 - the stream was asked for
         """The stream, read to its end: its content decides whether it is known."""
-        spool = cast("BinaryIO", tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY))  # noqa: SIM115 - closed by the reader
-        digest = hashlib.sha256()
-        while piece := self._stream.read(_PIECE):
-            digest.update(piece)
-            spool.write(piece)
-        size = spool.tell()
-        spool.seek(0)
-        content = digest.hexdigest()
-        self._payload = Payload(spool, content, size)
-        yield Candidate(f"-:{content}", "-", content, size, by_name=False)
+        self._payload = spooled(iter(lambda: self._stream.read(_PIECE), b""), _IN_MEMORY)
+        content = self._payload.content_hash
+        yield Candidate(f"-:{content}", "-", content, self._payload.size, by_name=False)
 
     def fetch(self, candidate: Candidate) -> Payload:
         """What was read."""

@@ -44,7 +44,7 @@ def pull(
         StoreError: the lake cannot be written, or another process is writing to it.
     """
     keep_freed_memory()
-    with lake.writing(), closing(_source(source, s3)) as where:
+    with lake.writing(), closing(_source(source, s3, load_balancer)) as where:
         summary = PullSummary()
         chosen = _choose(where, lake, window, load_balancer, summary)
         tally = Tally(summary, len(chosen), progress)
@@ -53,13 +53,13 @@ def pull(
         return summary
 
 
-def _source(name: str, options: S3Options | None) -> Source:
+def _source(name: str, options: S3Options | None, load_balancer: str | None) -> Source:
     if name == "-":
         return local.StandardInput()
     if name.startswith("s3://"):
         from pipeline.ingest.s3 import S3Source  # noqa: PLC0415 - a folder need not wait for boto3
 
-        return S3Source(name, options)
+        return S3Source(name, options, load_balancer)
     return local.local_source(name)
 
 

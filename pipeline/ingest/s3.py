@@ -1,10 +1,8 @@
 """Logs in a bucket, through the ordinary AWS credential chain."""
 
-import hashlib
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -19,18 +17,15 @@ from botocore.exceptions import (
 
 from pipeline.errors import SourceError
 from pipeline.ingest import keys, s3_session
-from pipeline.ingest.s3_listing import listed
+from pipeline.ingest.refusals import refusal, said
+from pipeline.ingest.s3_listing import Place, listed
 from pipeline.ingest.s3_options import S3Options
-from pipeline.ingest.source import Candidate, Payload, UnreadableError
+from pipeline.ingest.source import Candidate, Payload, UnreadableError, spooled
 from pipeline.model import Window
 
 _PIECE = 1 << 20
 _IN_MEMORY = 8 << 20
 _TRIES = 3
-_DENIED = {
-    *("AccessDenied", "403", "Forbidden", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken"),
-    *("InvalidToken", "AllAccessDisabled", "AccountProblem"),
-}
 _NETWORK = (HTTPClientError, UnreachableError, IncompleteReadError, FlexibleChecksumError)
 _GONE = {"NoSuchKey", "404"}
 _CHANGED = {"PreconditionFailed", "412"}
@@ -41,21 +36,23 @@ class S3Source:
 
     is_remote = True
 
-    def __init__(self, uri: str, options: S3Options | None = None) -> None:
-        """Take ``s3://bucket/prefix``; nothing is asked of AWS yet."""
+    def __init__(self, uri: str, options: S3Options | None = None, load_balancer: str | None = None) -> None:
+        """Take ``s3://bucket/prefix`` and perhaps the only load balancer; nothing is asked of AWS yet."""
         self._bucket, _, self._prefix = uri.removeprefix("s3://").partition("/")
         if not self._bucket:
             raise SourceError(f"{uri}: names no bucket; give s3://bucket/prefix")
         options = options or S3Options()
+        self._load_balancer = load_balancer
         self._role = options.assume_role
         self._payer: dict[str, Any] = {"RequestPayer": "requester"} if options.requester_pays else {}
         with self._explained("s3:ListBucket", f"s3://{self._bucket}"):
-            self._client = s3_session.client(self._role)
+            self._client = s3_session.client(self._role, options.region)
 
     def candidates(self, window: Window) -> Iterator[Candidate]:
         """Objects page by page; with a window, day folders apart from it are not listed."""
         with self._explained("s3:ListBucket", f"s3://{self._bucket}"):
-            found = listed(self._client, self._bucket, self._prefix, window, self._payer)
+            place = Place(self._bucket, self._prefix, self._load_balancer)
+            found = listed(self._client, place, window, self._payer)
             yield from map(self._candidate, found)
 
     def _candidate(self, found: Any) -> Candidate:  # noqa: ANN401 - a TypedDict that exists for the type checker only
@@ -80,18 +77,7 @@ class S3Source:
     def _download(self, key: str, etag: str) -> Payload:
         """The object as it was listed: the lake must not keep other rows under its ETag."""
         answer = self._client.get_object(Bucket=self._bucket, Key=key, IfMatch=f'"{etag}"', **self._payer)
-        spool = cast("BinaryIO", tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY))  # noqa: SIM115 - the reader closes it
-        digest = hashlib.sha256()
-        try:
-            for piece in answer["Body"].iter_chunks(_PIECE):
-                digest.update(piece)
-                spool.write(piece)
-        except BaseException:
-            spool.close()
-            raise
-        size = spool.tell()
-        spool.seek(0)
-        return Payload(spool, digest.hexdigest(), size)
+        return spooled(answer["Body"].iter_chunks(_PIECE), _IN_MEMORY)
 
     def close(self) -> None:
         """Close the connections."""
@@ -117,29 +103,22 @@ class S3Source:
 
 
 def _reason(problem: ClientError, action: str, where: str, bucket: str) -> SourceError | UnreadableError:
-    code, message = _said(problem)
+    code, message = said(problem)
     if code == "NoSuchBucket" or (code in _GONE and action == "s3:ListBucket"):
         return SourceError(f"s3://{bucket}: no such bucket (NoSuchBucket); check its name and the account")
-    if code in _DENIED:
-        more = " and kms:Decrypt where it is encrypted with a key" if action == "s3:GetObject" else ""
-        return SourceError(
-            f"{where}: access denied ({code}: {message}); allow {action}{more}, and check the credentials"
-        )
+    also = " and kms:Decrypt where it is encrypted with a key" if action == "s3:GetObject" else ""
+    refused = refusal(problem, action, also)
+    if refused is not None:
+        return SourceError(f"{where}: {refused}")
     if action == "s3:GetObject":
         return UnreadableError(_loss(code) or f"{code}: {message}")
     return SourceError(f"{where}: {action} failed ({code}: {message})")
 
 
-def _said(problem: ClientError) -> tuple[str, str]:
-    error = problem.response.get("Error", {})
-    return str(error.get("Code", "")), str(error.get("Message", ""))
-
-
 def _no_role(problem: ClientError, role: str) -> SourceError:
-    code, message = _said(problem)
+    why = refusal(problem, "sts:AssumeRole") or "{}: {}".format(*said(problem))
     return SourceError(
-        f"{role}: cannot be assumed ({code}: {message}); allow sts:AssumeRole on this role to the "
-        "credentials in use, and let the role's trust policy name them"
+        f"{role}: cannot be assumed: {why}; the role's trust policy has to name the credentials in use, too"
     )
 
 

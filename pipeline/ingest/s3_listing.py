@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pipeline.ingest import keys
@@ -11,22 +12,37 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _PAGE = 1000
+_OF_ARN = re.compile(r"arn:[^:]+:elasticloadbalancing:(?P<region>[^:]+):(?P<account>\d+):loadbalancer/.+")
+_ACCOUNT = re.compile(r"(?:^|/)AWSLogs/(?:[^/]+/)?(\d{12})/$")
+_REGION = re.compile(r"/elasticloadbalancing/([a-z0-9-]+)/$")
 _OTHER_SERVICE = re.compile(r"(?:^|/)AWSLogs/(?:[^/]+/)?\d{12}/(?!elasticloadbalancing/)[^/]+/$")
+_DAY = re.compile(r"(?:^|/)AWSLogs/(?:[^/]+/)?(\d{12})/elasticloadbalancing/([a-z0-9-]+)/\d{4}/\d\d/\d\d/$")
+_KINDS = ("", "conn_log.", "conn_log_", "health_check_log.", "health_check_log_")
+"""What stands before the account in names of a day; AWS writes the second kind's in two ways."""
 _NAMED = re.compile(r"^(?P<load_balancer>.*_)\d{8}T\d{4}Z_[^_]+_[^_]+$", re.DOTALL)
 _PAST_INTERVALS = "~"
 """Sorts after every digit, so after every interval."""
 
 
-def listed(client: "S3Client", bucket: str, prefix: str, window: Window, payer: Any) -> Iterator[Any]:  # noqa: ANN401 - a TypedDict that exists for the type checker only
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What to list: the keys of a bucket that start with a prefix, perhaps of one load balancer only."""
+
+    bucket: str
+    prefix: str
+    load_balancer: str | None = None
+    """Name, ``app/name/id`` or ARN."""
+
+
+def listed(client: "S3Client", place: Place, window: Window, payer: Any) -> Iterator[Any]:  # noqa: ANN401 - a TypedDict that exists for the type checker only
     """What ListObjectsV2 says about each object, in its order.
 
-    Left out with a window: folders of other services and of days apart from it, and within a day what
-    lies between two pages and names an interval apart from it.
+    Left out with a window: folders of other services and of days apart from it, and within a day other
+    load balancers than the one asked for and what lies between two pages and names an interval apart.
 
     Args:
         client: asked page by page, as far as the iterator is read.
-        bucket: name of the bucket.
-        prefix: what the keys start with.
+        place: bucket and start of the keys.
         window: time of the rows that are wanted.
         payer: more parameters of ListObjectsV2.
 
@@ -34,21 +50,44 @@ def listed(client: "S3Client", bucket: str, prefix: str, window: Window, payer: 
         ClientError: the bucket refuses or does not exist.
         BotoCoreError: the bucket cannot be reached.
     """
-    fixed = {"Bucket": bucket, "MaxKeys": _PAGE, **payer}
+    fixed = {"Bucket": place.bucket, "MaxKeys": _PAGE, **payer}
     if window.since is None and window.until is None:
-        for page in _pages(client, {**fixed, "Prefix": prefix}, window):
+        for page in _pages(client, {**fixed, "Prefix": place.prefix}, window):
             yield from page.get("Contents", [])
     else:
-        yield from _by_folder(client, {**fixed, "Delimiter": "/"}, prefix, window)
+        yield from _by_folder(client, {**fixed, "Delimiter": "/"}, place, window)
 
 
-def _by_folder(client: "S3Client", fixed: dict[str, Any], prefix: str, window: Window) -> Iterator[Any]:
-    for page in _pages(client, {**fixed, "Prefix": prefix}, window):
-        yield from page.get("Contents", [])
-        for folder in page.get("CommonPrefixes", []):
-            name = folder["Prefix"]
-            if not _OTHER_SERVICE.search(name) and keys.folder_overlaps(name, window):
-                yield from _by_folder(client, fixed, name, window)
+def _by_folder(client: "S3Client", fixed: dict[str, Any], place: Place, window: Window) -> Iterator[Any]:
+    for start in _starts(place):
+        for page in _pages(client, {**fixed, "Prefix": start}, window):
+            yield from page.get("Contents", [])
+            for folder in page.get("CommonPrefixes", []):
+                name = folder["Prefix"]
+                if not _is_apart(name, place) and keys.folder_overlaps(name, window):
+                    yield from _by_folder(client, fixed, replace(place, prefix=name), window)
+
+
+def _is_apart(folder: str, place: Place) -> bool:
+    """Of another service, or of another account or region than the load balancer's ARN names?"""
+    if _OTHER_SERVICE.search(folder):
+        return True
+    wanted = _OF_ARN.fullmatch(place.load_balancer or "")
+    account, region = _ACCOUNT.search(folder), _REGION.search(folder)
+    return wanted is not None and (
+        (account is not None and account[1] != wanted["account"])
+        or (region is not None and region[1] != wanted["region"])
+    )
+
+
+def _starts(place: Place) -> list[str]:
+    """Starts of the keys of a folder: in that of a day, of one load balancer's objects of each kind."""
+    day = _DAY.search(place.prefix)
+    if place.load_balancer is None or day is None:
+        return [place.prefix]
+    account, region = day.groups()
+    name = f"{account}_elasticloadbalancing_{region}_{keys.name_start(place.load_balancer)}"
+    return [place.prefix + kind + name for kind in _KINDS]
 
 
 def _pages(client: "S3Client", fixed: dict[str, Any], window: Window) -> Iterator[Any]:

@@ -14,6 +14,8 @@ class S3Options:
     """Accept the charges of a bucket that its reader pays for."""
     assume_role: str | None = None
     """ARN of the role to read as; None reads with the credentials that the AWS chain finds."""
+    region: str | None = None
+    """Of the bucket, where it is known; None takes that of the AWS chain."""
 
     @classmethod
     def of(cls, settings: Settings) -> Self:

@@ -1,4 +1,4 @@
-"""A client for S3: the ordinary AWS credential chain, or a role that it may assume."""
+"""Clients of AWS: the ordinary credential chain, or for S3 a role that it may assume."""
 
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -15,21 +15,34 @@ ATTEMPTS = 6
 _SESSION_NAME = "forensics"
 
 
-def client(role: str | None) -> "S3Client":
+def client(role: str | None, region: str | None = None) -> "S3Client":
     """A client that retries, slows down when it is throttled, and renews what expires.
 
     Args:
         role: ARN of the role to assume; None takes the credentials as they are.
+        region: of the bucket; None takes that of the chain. S3 leads to another one by itself.
 
     Raises:
         BotoCoreError: region, profile or endpoint cannot be used. Credentials are first asked for later.
     """
     session = _session(role)
-    made: S3Client = session.client("s3", config=_config())
+    made: S3Client = session.client("s3", region_name=region, config=_config())
     if "amazonaws.com" in made.meta.endpoint_url:
         return made
     made.close()
-    return session.client("s3", config=_config(s3={"addressing_style": "path"}))
+    return session.client("s3", region_name=region, config=_config(s3={"addressing_style": "path"}))
+
+
+def load_balancing(region: str | None) -> Any:  # noqa: ANN401 - no type stubs are installed for it
+    """A client of Elastic Load Balancing with the credentials of the chain, never as a role.
+
+    Args:
+        region: where the load balancer is; None takes that of the chain.
+
+    Raises:
+        BotoCoreError: no region is known, or profile or endpoint cannot be used.
+    """
+    return _session(None).client("elbv2", region_name=region, config=_config())
 
 
 def _config(**more: Any) -> Config:  # noqa: ANN401 - as Config takes them

@@ -1,9 +1,12 @@
 """What can be ingested, whatever holds it: candidates to choose from, and their bytes."""
 
-from collections.abc import Iterator
+import hashlib
+import tempfile
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, cast
 
+from pipeline.errors import StoreError
 from pipeline.model import Window
 
 
@@ -30,6 +33,36 @@ class Payload:
     stream: BinaryIO
     content_hash: str
     size: int
+
+
+def spooled(pieces: Iterable[bytes], in_memory: int) -> Payload:
+    """Bytes that can be read from their start: in memory, or beyond ``in_memory`` bytes in a temporary file.
+
+    Raises:
+        StoreError: the temporary file cannot be written.
+    """
+    spool = cast("BinaryIO", tempfile.SpooledTemporaryFile(max_size=in_memory))  # noqa: SIM115 - the reader closes it
+    digest = hashlib.sha256()
+    try:
+        for piece in pieces:
+            digest.update(piece)
+            _write(spool, piece)
+        size = spool.tell()
+        spool.seek(0)
+    except BaseException:
+        spool.close()
+        raise
+    return Payload(spool, digest.hexdigest(), size)
+
+
+def _write(spool: BinaryIO, piece: bytes) -> None:
+    try:
+        spool.write(piece)
+    except OSError as problem:
+        raise StoreError(
+            f"{tempfile.gettempdir()}: cannot hold a log object while it is read: {problem.strerror}; "
+            "let TMPDIR name a folder with more space"
+        ) from problem
 
 
 class UnreadableError(Exception):

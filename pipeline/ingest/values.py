@@ -18,6 +18,7 @@ ABSENT = b"-"
 _USUAL_INSTANT = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 _SECONDS = re.compile(rb"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _WHOLE = re.compile(rb"0[xX][0-9A-Fa-f]{1,16}|\d{1,19}")
+_BRACKETED = re.compile(rb"\[.*\]", re.DOTALL)
 _STATUS_LIMIT, _PORT_LIMIT, _WHOLE_LIMIT = 1000, 1 << 16, 1 << 63
 _PORT_DIGITS = 5
 
@@ -75,10 +76,9 @@ def address(token: bytes, field: str) -> tuple[str | None, int | None]:
         return None, None
     ip, _, digits = token.rpartition(b":")
     number = _port(digits)
-    if not ip or number is None:
+    ip = ip[1:-1] if _BRACKETED.fullmatch(ip) else ip
+    if not ip or _BRACKETED.fullmatch(ip) or number is None:
         raise LineError(field, "no address and port")
-    if ip.startswith(b"[") and ip.endswith(b"]"):
-        ip = ip[1:-1]
     return text(ip), number
 
 

@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -13,10 +13,9 @@ from pipeline.attribute.run import attribute, observe_traffic
 from pipeline.attribute.verdicts import INSUFFICIENT
 from pipeline.config import Settings
 from pipeline.engine.duckdb import Engine
-from pipeline.errors import RejectedLinesError, SourceError, UsageError
+from pipeline.errors import RejectedLinesError, SourceError
 from pipeline.ingest.lake import Lake
 from pipeline.ingest.pull import PullSummary, pull
-from pipeline.ingest.s3_options import S3Options
 from pipeline.model import (
     CONNECTIONS,
     COVERAGE,
@@ -35,6 +34,7 @@ from pipeline.timeline.base import Problem
 from pipeline.timeline.clocks import disagreements
 from pipeline.timeline.folder import read_timeline
 from pipeline.timeline.lifetimes import reconcile
+from pipeline.usecases.whence import Whence, recent, whence
 
 LOOK_BACK = timedelta(minutes=25)
 """Requests before the window tell how long a pair had been idle."""
@@ -64,6 +64,7 @@ class Incident:
         pulled: what this run read, None when it read only the lake.
         problems: parts of the timeline that could not be used.
         requests: lines in the window.
+        discovered: where the load balancer said that its logs are, when it was asked.
     """
 
     engine: Engine
@@ -71,6 +72,7 @@ class Incident:
     pulled: PullSummary | None
     problems: list[Problem]
     requests: int
+    discovered: str | None = None
 
     @property
     def is_incomplete(self) -> bool:
@@ -87,35 +89,35 @@ def investigate(
 ) -> Iterator[Incident]:
     """Read what is asked for, attribute every gateway error, and hand out the tables.
 
-    With logs given they are read into a temporary lake; without, the store is asked.
+    With logs given they are read into a temporary lake. Without, the store is asked; when it holds none of
+    the load balancer asked for in that time, the load balancer is asked where its logs are, and those of
+    the last day (or of the window) are read into a temporary lake.
 
     Raises:
         SourceError: logs or timeline cannot be reached.
-        UsageError: neither logs are given nor does the store hold any.
+        UsageError: neither logs nor a load balancer is given, and the store holds nothing.
         RejectedLinesError: more lines were rejected than the settings allow.
     """
     with ExitStack() as stack:
+        place = _place(question, settings)
+        if place is not None and place.is_discovered:
+            question = replace(question, window=recent(question.window))
         store = settings.store
-        if question.logs is not None:
+        if place is not None:
             store = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="forensics-")))
-        elif not (store / "ledger.sqlite").exists():
-            raise UsageError(
-                f"no logs: {store} holds nothing yet; give --logs s3://bucket/prefix or a folder, "
-                "or fill the store with forensics pull"
-            )
         lake = stack.enter_context(Lake.open(store))
         pulled = None
-        if question.logs is not None:
+        if place is not None:
             pulled = pull(
-                question.logs,
+                place.uri,
                 lake,
                 question.window,
                 load_balancer=question.load_balancer,
                 progress=progress,
                 workers=settings.threads,
-                s3=S3Options.of(settings),
+                s3=place.s3,
             )
-            refuse_nothing(pulled, question.logs)
+            refuse_nothing(pulled, place.uri, question.window, question.load_balancer)
             refuse_too_many_rejects(pulled, settings.max_reject_share)
         engine = stack.enter_context(Engine(settings.memory_limit, settings.threads))
         attach_logs(engine, lake, question)
@@ -123,7 +125,24 @@ def investigate(
         verdicts = attribute(engine, question.window)
         engine.keep("traffic", "marts/traffic", _bounds(question.window))
         requests = engine.frame("marts/requests_in_window", _bounds(question.window))["requests"].item()
-        yield Incident(engine, verdicts.attributions, pulled, problems, requests)
+        discovered = place.uri if place is not None and place.is_discovered else None
+        yield Incident(engine, verdicts.attributions, pulled, problems, requests, discovered)
+
+
+def _place(question: Question, settings: Settings) -> Whence | None:
+    """Where logs have to be read; None when the store can answer."""
+    if question.logs is None and _has_logs(settings.store, question):
+        return None
+    return whence(question.logs, question.load_balancer, settings)
+
+
+def _has_logs(store: Path, question: Question) -> bool:
+    if not (store / "ledger.sqlite").exists():
+        return False
+    if question.load_balancer is None:
+        return True
+    with Lake.open(store) as lake:
+        return bool(lake.request_files(question.window, question.load_balancer))
 
 
 def attach_logs(engine: Engine, lake: Lake, question: Question) -> None:
@@ -142,7 +161,7 @@ def attach_logs(engine: Engine, lake: Lake, question: Question) -> None:
         engine.attach(FIELD_LAYOUTS.name, lake.field_layouts())
 
 
-def refuse_nothing(pulled: PullSummary, logs: str) -> None:
+def refuse_nothing(pulled: PullSummary, logs: str, window: Window, load_balancer: str | None = None) -> None:
     """Stop when there are no logs at all: that is a wrong place, not a quiet day.
 
     Raises:
@@ -151,8 +170,10 @@ def refuse_nothing(pulled: PullSummary, logs: str) -> None:
     left_out = sum(pulled.left_out.values())
     if pulled.listed == left_out:
         others = ", ".join(f"{count} {kind}" for kind, count in sorted(pulled.left_out.items()))
+        whose = f" of {load_balancer}" if load_balancer else ""
+        when = "" if window == Window() else " around the time asked for"
         raise SourceError(
-            f"{logs} holds no ALB logs"
+            f"{logs} holds no ALB logs{whose}{when}"
             + (f" (only {others})" if others else "")
             + "; expected objects such as AWSLogs/<account>/elasticloadbalancing/<region>/.../*.log.gz, "
             "or *.log and *.log.gz files"
@@ -168,7 +189,7 @@ def refuse_too_many_rejects(pulled: PullSummary, max_share: float) -> None:
     if pulled.lines and pulled.rejected / pulled.lines > max_share:
         raise RejectedLinesError(
             f"{pulled.rejected:,} of {pulled.lines:,} lines are no ALB log entries "
-            f"({pulled.rejected / pulled.lines:.0%}, allowed {max_share:.0%}); is this the right folder? "
+            f"({pulled.rejected / pulled.lines:.1%}, allowed {max_share:.1%}); is this the right folder? "
             "forensics pull keeps them with their reasons in rejected_lines; --max-reject-share allows more"
         )
 

@@ -1,4 +1,4 @@
-"""One S3 server for all tests that need one, and a lake."""
+"""One S3 server and one stand-in for the rest of AWS for all tests that need them, and a lake."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.ingest.lake import Lake
+from tests.support.moto_server import Moto, moto_server
 from tests.support.s3_server import Folder, S3Server, s3_server
 
 
@@ -26,6 +27,22 @@ def folder(
     client = server.client()
     yield Folder(client, str(request.node.name))
     client.close()
+
+
+@pytest.fixture(scope="session")
+def moto_running() -> Iterator[Moto]:
+    """A running moto."""
+    with moto_server() as running:
+        yield running
+
+
+@pytest.fixture
+def moto(moto_running: Moto, monkeypatch: pytest.MonkeyPatch) -> Iterator[Moto]:
+    """An empty account; the AWS chain points at it."""
+    for name, value in moto_running.environment().items():
+        monkeypatch.setenv(name, value)
+    yield moto_running
+    moto_running.clear()
 
 
 @pytest.fixture

@@ -1,7 +1,13 @@
 """Pulling from a bucket that throttles, breaks off or changes under the reader."""
 
+import hashlib
+import random
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +22,7 @@ from tests.support.alb_lines import START, object_key
 from tests.support.aws_stand_in import Answer, Asked, StandIn, stand_in
 from tests.support.s3_server import Folder, object_body
 
+ROOT = Path(__file__).resolve().parents[2]
 EVER = Window()
 ETAG = '"d41d8cd98f00b204e9800998ecf8427e"'
 GOOD = Answer(200, object_body(1), {"ETag": ETAG})
@@ -28,8 +35,8 @@ LISTED = Answer(
 )
 
 
-def error(status: int, code: str) -> Answer:
-    return Answer(status, f"<Error><Code>{code}</Code><Message>says S3</Message></Error>".encode())
+def error(status: int, code: str, message: str = "says S3") -> Answer:
+    return Answer(status, f"<Error><Code>{code}</Code><Message>{message}</Message></Error>".encode())
 
 
 def first(times: int, bad: Answer, good: Answer) -> Callable[[], Answer]:
@@ -49,11 +56,15 @@ def bucket(
         return listing() if "list-type=2" in asked.path else get()
 
     with stand_in(answer) as running:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", running.endpoint)
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            monkeypatch.setenv(name, "any")
-        monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+        point_at(running, monkeypatch)
         yield running
+
+
+def point_at(running: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", running.endpoint)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "any")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
 
 
 def gets(running: StandIn) -> int:
@@ -113,6 +124,30 @@ def test_a_body_that_never_arrives_whole_is_a_problem_and_is_tried_by_the_next_p
         assert pull("s3://logs", lake, EVER).ingested == 1
 
 
+_FETCH = """
+import resource, sys
+from pipeline.ingest.s3 import S3Source
+from pipeline.model import Window
+
+source = S3Source(sys.argv[1])
+(candidate,) = source.candidates(Window())
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+payload = source.fetch(candidate)
+print(payload.size, payload.content_hash, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10)
+"""
+
+
+def test_a_large_object_goes_to_the_disk_and_not_into_memory(folder: Folder) -> None:
+    content = random.Random(1).randbytes(100 << 20)  # noqa: S311 - any bytes
+    folder.put(object_key(1, START), content)
+    done = subprocess.run(
+        [sys.executable, "-c", _FETCH, folder.uri], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    size, digest, grown_mb = done.stdout.split()
+    assert (int(size), digest) == (len(content), hashlib.sha256(content).hexdigest())
+    assert int(grown_mb) < 60
+
+
 def test_an_object_changed_since_it_was_listed_is_left_for_the_next_pull(
     folder: Folder, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -133,3 +168,73 @@ def test_an_object_changed_since_it_was_listed_is_left_for_the_next_pull(
     )
     again = pull(folder.uri, lake, EVER)
     assert (again.ingested, again.rows, again.problems) == (1, 3, [])
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "message", "sentence"),
+    [
+        (400, "ExpiredToken", "", "the credentials have expired .*aws sso login"),
+        (403, "RequestTimeTooSkewed", "", "this machine's clock is wrong .*NTP"),
+        (403, "InvalidAccessKeyId", "", "the credentials are not accepted"),
+        (301, "PermanentRedirect", "", "the bucket is in another region .*AWS_REGION"),
+        (403, "AccessDenied", "Access Denied", "access denied .*allow s3:ListBucket$"),
+        (
+            403,
+            "AccessDenied",
+            "User: u is not authorized to perform: s3:ListBucket on resource: b with an explicit deny",
+            "access denied .*explicit deny.*allow s3:ListBucket$",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) and " " not in value else "",
+)
+def test_a_listing_that_is_refused_says_what_to_do(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, status: int, code: str, message: str, sentence: str
+) -> None:
+    with (
+        bucket(monkeypatch, lambda: GOOD, lambda: error(status, code, message)),
+        pytest.raises(SourceError, match=f"^s3://logs: {sentence}") as caught,
+    ):
+        pull("s3://logs", lake, EVER)
+    assert caught.value.exit_code == 4
+
+
+def test_a_key_that_may_not_be_used_to_decrypt_is_told_apart(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = (
+        "User: u is not authorized to perform: kms:Decrypt on the resource associated with this ciphertext"
+    )
+    with (
+        bucket(monkeypatch, lambda: error(403, "AccessDenied", message)),
+        pytest.raises(SourceError, match=r"\.log\.gz: access denied .*; allow kms:Decrypt$"),
+    ):
+        pull("s3://logs", lake, EVER)
+
+
+def test_a_key_that_is_switched_off_costs_the_objects_that_need_it(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with bucket(monkeypatch, lambda: error(400, "KMS.DisabledException")):
+        (problem,) = pull("s3://logs", lake, EVER).problems
+    assert problem.reason == "cannot be fetched: KMS.DisabledException: says S3"
+
+
+@pytest.mark.parametrize("says_so", ["redirect", "wrong signature"])
+def test_a_bucket_in_another_region_is_read_there(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, says_so: str
+) -> None:
+    there = {"x-amz-bucket-region": "eu-central-1"}
+    away = replace(error(301, "PermanentRedirect"), headers=there)
+    if says_so == "wrong signature":
+        text = "<Error><Code>AuthorizationHeaderMalformed</Code><Region>eu-central-1</Region></Error>"
+        away = Answer(400, text.encode(), there)
+
+    def answer(asked: Asked) -> Answer:
+        if "/eu-central-1/s3/" not in asked.headers["authorization"]:
+            return away
+        return LISTED if "list-type=2" in asked.path else GOOD
+
+    with stand_in(answer) as running:
+        point_at(running, monkeypatch)
+        assert pull("s3://logs", lake, EVER).ingested == 1
+    assert len(running.asked) == 3, "told once, remembered afterwards"

@@ -3,18 +3,19 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pipeline.errors import SourceError
-from pipeline.ingest import s3_session
+from pipeline.ingest import s3_listing, s3_session
 from pipeline.ingest.lake import Lake
 from pipeline.ingest.pull import pull
 from pipeline.ingest.s3 import S3Source
 from pipeline.ingest.source import Candidate
 from pipeline.model import Window
 from tests.support.alb_lines import START, object_key
-from tests.support.s3_server import Folder, S3Server, object_body
+from tests.support.s3_server import LISTER, READER, Folder, S3Server, object_body
 
 EVER = Window()
 END = START + timedelta(minutes=5)
@@ -50,12 +51,24 @@ def test_a_local_copy_of_a_pulled_object_is_known(folder: Folder, lake: Lake, tm
     assert pull(str(tmp_path / "copy"), lake, EVER).already_known == 1
 
 
-def test_more_keys_than_a_page_holds_are_all_read(folder: Folder, lake: Lake) -> None:
+def test_more_keys_than_a_page_holds_are_all_read(
+    folder: Folder, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages: list[int] = []
+    ordinary = s3_listing._pages
+
+    def counted(*values: Any) -> Iterator[Any]:  # noqa: ANN401 - passed on
+        for page in ordinary(*values):
+            pages.append(page["KeyCount"])
+            yield page
+
+    monkeypatch.setattr(s3_listing, "_pages", counted)
     for seed in range(1003):
         folder.put(object_key(seed, END), b"")
     summary = pull(f"{folder.uri}/AWSLogs/", lake, EVER)
     assert (summary.listed, summary.ingested, len(summary.problems)) == (1003, 1003, 1003)
     assert {problem.reason for problem in summary.problems} == {"empty object"}
+    assert pages == [1000, 3]
 
 
 def test_a_window_lists_only_days_around_it(folder: Folder, lake: Lake) -> None:
@@ -66,31 +79,52 @@ def test_a_window_lists_only_days_around_it(folder: Folder, lake: Lake) -> None:
     assert (summary.listed, summary.ingested) == (1, 1)
 
 
-def test_a_wrong_secret_names_the_permission(
-    server: S3Server, folder: Folder, lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in server.environment(secret_key="wrong").items():  # noqa: S106 - a wrong one
+def as_user(server: S3Server, monkeypatch: pytest.MonkeyPatch, **keys: str) -> None:
+    for name, value in server.environment(**keys).items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(SourceError, match=r"access denied \(.*allow s3:ListBucket") as caught:
+
+
+@pytest.mark.parametrize(
+    ("keys", "code"),
+    [({"secret_key": "wrong"}, "SignatureDoesNotMatch"), ({"access_key": "nobody"}, "InvalidAccessKeyId")],
+)
+def test_a_key_that_is_not_accepted_is_told_apart_from_a_missing_permission(
+    server: S3Server,
+    folder: Folder,
+    lake: Lake,
+    monkeypatch: pytest.MonkeyPatch,
+    keys: dict[str, str],
+    code: str,
+) -> None:
+    as_user(server, monkeypatch, **keys)
+    with pytest.raises(
+        SourceError, match=rf"s3://ready: the credentials are not accepted \({code}: "
+    ) as caught:
         pull(folder.uri, lake, EVER)
     assert caught.value.exit_code == 4
 
 
-def test_an_object_that_may_not_be_read_names_the_permission(
+def test_a_user_who_may_not_list_is_told_the_permission(
     server: S3Server, folder: Folder, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder.put(object_key(1, END), object_body(1))
-    listed = S3Source.candidates
-
-    def then_lose_the_secret(self: S3Source, window: Window) -> Iterator[Candidate]:
-        yield from listed(self, window)
-        for name, value in server.environment(secret_key="wrong").items():  # noqa: S106 - a wrong one
-            monkeypatch.setenv(name, value)
-        self._client = s3_session.client(None)
-
-    monkeypatch.setattr(S3Source, "candidates", then_lose_the_secret)
-    with pytest.raises(SourceError, match="allow s3:GetObject"):
+    as_user(server, monkeypatch, access_key=READER)
+    with pytest.raises(
+        SourceError, match=r"^s3://ready: access denied \(AccessDenied: .*allow s3:ListBucket$"
+    ):
         pull(folder.uri, lake, EVER)
+
+
+def test_a_user_who_may_not_read_is_told_the_permission_and_the_object(
+    server: S3Server, folder: Folder, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.put(object_key(1, END), object_body(1))
+    as_user(server, monkeypatch, access_key=LISTER)
+    with pytest.raises(
+        SourceError, match=r"\.log\.gz: access denied \(AccessDenied: .*allow s3:GetObject and kms"
+    ):
+        pull(folder.uri, lake, EVER)
+    assert lake.objects().num_rows == 0
 
 
 def test_an_object_deleted_since_it_was_listed_is_a_problem_of_its_own(

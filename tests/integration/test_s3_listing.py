@@ -21,8 +21,8 @@ def lists(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     sent: list[dict[str, Any]] = []
     ordinary = s3_session.client
 
-    def counted(role: str | None) -> Any:  # noqa: ANN401 - the type of the client exists for the type checker only
-        client = ordinary(role)
+    def counted(role: str | None, region: str | None) -> Any:  # noqa: ANN401 - the type of the client exists for the type checker only
+        client = ordinary(role, region)
         client.meta.events.register(
             "provide-client-params.s3.ListObjectsV2", lambda params, **_: sent.append(params)
         )
@@ -88,3 +88,39 @@ def test_without_a_window_pages_are_read_to_the_end(
         folder.put(object_key(number, START), b"")
     assert pull(f"{folder.uri}/", lake, Window()).listed == 25
     assert len(lists) == 3
+
+
+def test_within_a_day_only_the_load_balancer_asked_for_is_listed(
+    folder: Folder, lake: Lake, lists: list[dict[str, Any]]
+) -> None:
+    kinds = ("", "conn_log.", "conn_log_", "health_check_log_")
+    for name in ("api", "shop", "shop-2"):
+        place, _, base = object_key(1, START + timedelta(minutes=5), name=name).rpartition("/")
+        for kind in kinds:
+            folder.put(f"{place}/{kind}{base}", object_body(1))
+    elb = "app/shop/50dc6c495c0c9188"
+    for given in ("shop", elb, f"arn:aws:elasticloadbalancing:eu-west-1:111122223333:loadbalancer/{elb}"):
+        lists.clear()
+        summary = pull(f"{folder.uri}/", lake, HOUR, load_balancer=given)
+        assert (summary.listed, summary.ingested + summary.already_known) == (4, 1)
+        day = "/AWSLogs/111122223333/elasticloadbalancing/eu-west-1/2026/03/02/"
+        asked = [start.removeprefix(day) for start in below(folder, lists) if start.startswith(day)]
+        name = "111122223333_elasticloadbalancing_eu-west-1_app.shop."
+        name += "" if given == "shop" else "50dc6c495c0c9188_"
+        assert asked == [kind + name for kind in (*kinds[:3], "health_check_log.", *kinds[3:])]
+
+
+def test_an_arn_leads_past_other_accounts_and_regions(
+    folder: Folder, lake: Lake, lists: list[dict[str, Any]]
+) -> None:
+    for account in ("111122223333", "444455556666"):
+        for region in ("eu-west-1", "us-east-1"):
+            key = object_key(1, START + timedelta(minutes=5))
+            key = key.replace("111122223333", account).replace("eu-west-1", region)
+            folder.put(key.replace("AWSLogs/", "AWSLogs/o-abc123/"), object_body(int(account[0])))
+    arn = "arn:aws:elasticloadbalancing:us-east-1:444455556666:loadbalancer/app/shop/50dc6c495c0c9188"
+    assert pull(f"{folder.uri}/", lake, HOUR, load_balancer=arn).ingested == 1
+    assert not any("111122223333" in start or "eu-west-1" in start for start in below(folder, lists))
+    lists.clear()
+    assert pull(f"{folder.uri}/", lake, HOUR, load_balancer="shop").ingested == 3
+    assert any("111122223333" in start for start in below(folder, lists))

@@ -68,7 +68,7 @@ def test_a_role_reads_what_the_chain_may_not(
 ) -> None:
     with stand_in(assumed(timedelta(hours=1))) as sts:
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", sts.endpoint)
-        with pytest.raises(SourceError, match="access denied"):
+        with pytest.raises(SourceError, match="the credentials are not accepted"):
             pull(stranger.uri, lake, EVER)
         assert pull(stranger.uri, lake, EVER, s3=AS_ROLE).ingested == 2
     (asked,) = sts.asked
@@ -95,7 +95,7 @@ def test_a_role_that_may_not_be_assumed_names_the_permission(
     with stand_in(refused) as sts:
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", sts.endpoint)
         with pytest.raises(
-            SourceError, match=rf"^{ROLE}: cannot be assumed \(AccessDenied: not you\)"
+            SourceError, match=rf"^{ROLE}: cannot be assumed: access denied \(AccessDenied: not you\)"
         ) as caught:
             pull(stranger.uri, lake, EVER, s3=AS_ROLE)
     assert "sts:AssumeRole" in str(caught.value)

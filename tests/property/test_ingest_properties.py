@@ -17,6 +17,7 @@ from pipeline.ingest.layout import PARSER_VERSION
 from pipeline.ingest.objects import ObjectReader, parse_block
 from pipeline.ingest.parsed import Origin, Parsed
 from pipeline.model import REQUESTS
+from tests.support import alb_rows
 from tests.support.alb_lines import Line, escape, gateway_error, object_lines, render
 
 ORIGIN = Origin("key", "198.51.100.9")
@@ -154,30 +155,7 @@ def test_rendering_a_parsed_line_gives_the_line_back(line: Line) -> None:
     parsed = lenient.parse([(1, line.render().encode())], Origin("key"))
     assert parsed.rejects == []
     row = parsed.tables[0].to_pylist()[0]
-    assert render(_values(row, line.fields)) == line.render()
-
-
-def _values(row: dict[str, Any], fields: int) -> list[str]:
-    def text(value: object) -> str:
-        if value is None:
-            return "-"
-        return f"{value:%Y-%m-%dT%H:%M:%S.%fZ}" if isinstance(value, datetime) else str(value)
-
-    def seconds(value: float) -> str:
-        return "-1" if value == -1 else f"{value:.3f}"
-
-    names = REQUESTS.schema.names
-    request = row["request_line"] or f"{row['request_verb']} {row['request_url']} {row['request_proto']}"
-    values = [
-        *(text(row[name]) for name in ("type", "time", "elb")),
-        *(f"{row[f'{side}_ip']}:{row[f'{side}_port']}" for side in ("client", "target")),
-        *(seconds(row[f"{step}_processing_time"]) for step in ("request", "target", "response")),
-        *(text(row[name]) for name in names[names.index("elb_status_code") : names.index("request_verb")]),
-        request,
-        *(text(row[name]) for name in names[names.index("user_agent") : names.index("extra_fields")]),
-        *(row["extra_fields"] or []),
-    ]
-    return values[:fields]
+    assert render(alb_rows.values(row)[: line.fields]) == line.render()
 
 
 @given(st.text(max_size=30))

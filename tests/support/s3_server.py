@@ -1,4 +1,4 @@
-"""A real S3 server (SeaweedFS) on loopback, with one user whose key is checked."""
+"""A real S3 server (SeaweedFS) on loopback, with users whose keys and permissions are checked."""
 
 import gzip
 import json
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 ACCESS_KEY, SECRET_KEY = "tester", "tester-secret"
+LISTER, READER = "lister", "reader"
+"""May list and not read; may read and not list. Their secret is the same."""
 _GRPC = 10_000
 _PATIENCE_S = 60
 
@@ -34,11 +36,11 @@ class S3Server:
 
     endpoint: str
 
-    def environment(self, *, secret_key: str = SECRET_KEY) -> dict[str, str]:
+    def environment(self, *, access_key: str = ACCESS_KEY, secret_key: str = SECRET_KEY) -> dict[str, str]:
         """Variables that point the ordinary AWS chain at the server."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_ACCESS_KEY_ID": access_key,
             "AWS_SECRET_ACCESS_KEY": secret_key,
             "AWS_REGION": "eu-west-1",
             "AWS_DEFAULT_REGION": "eu-west-1",
@@ -83,10 +85,12 @@ def object_body(seed: int, lines: int = 5) -> bytes:
 def s3_server(folder: Path) -> Iterator[S3Server]:
     """Run a server that keeps its data in ``folder`` and is killed at the end."""
     users = folder / "users.json"
-    credentials = [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}]
-    users.write_text(
-        json.dumps({"identities": [{"name": "tester", "credentials": credentials, "actions": ["Admin"]}]})
-    )
+    may = {ACCESS_KEY: "Admin", LISTER: "List", READER: "Read"}
+    identities = [
+        {"name": key, "credentials": [{"accessKey": key, "secretKey": SECRET_KEY}], "actions": [action]}
+        for key, action in may.items()
+    ]
+    users.write_text(json.dumps({"identities": identities}))
     master, volume, filer, s3 = _free_ports(4)
     with (folder / "weed.log").open("wb") as log:
         process = subprocess.Popen(

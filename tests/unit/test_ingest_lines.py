@@ -181,6 +181,8 @@ def test_minus_one_is_kept_and_a_dash_is_null_and_empty_text_is_text() -> None:
         ({"elb": "shop"}, "elb"),
         ({"client": "203.0.113.7"}, "client:port"),
         ({"client": "203.0.113.7:99999"}, "client:port"),
+        ({"client": "[[2001:db8::1]]:443"}, "client:port"),
+        ({"client": "[]:443"}, "client:port"),
         ({"target": "10.0.0.1:http"}, "target:port"),
         ({"times": ("-", "0.1", "0.1")}, "request_processing_time"),
         ({"times": ("0.1", "nan", "0.1")}, "target_processing_time"),

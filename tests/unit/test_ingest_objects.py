@@ -4,11 +4,13 @@ import gzip
 import io
 import subprocess
 import sys
+import time
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from pipeline.ingest import inflate
 from pipeline.ingest.blocks import Block, Cutter, LongLine
 from pipeline.ingest.inflate import DamagedError, pieces
 from pipeline.ingest.objects import ObjectReader
@@ -99,6 +101,13 @@ def test_layouts_mixed_in_one_object_all_become_rows_with_their_own_line_numbers
     assert sum((p.field_counts.get(33, 0) for p in parts), 0) == 4
 
 
+@pytest.mark.parametrize("fields", range(18, 41))
+def test_an_object_may_have_any_number_of_fields(fields: int) -> None:
+    texts = [Line(fields=fields).render() + " x" * max(0, fields - 36) for _ in range(20)]
+    parts, problem = read("\n".join(texts).encode())
+    assert (counts(parts), problem) == ((20, 20, 0), None)
+
+
 def test_a_truncated_line_with_an_open_quote_costs_only_itself() -> None:
     texts = TEXT.split(b"\n")
     texts[20] = texts[20][:300].rpartition(b'"')[0] + b'"open'
@@ -137,6 +146,25 @@ def test_pieces_of_a_gzip_bomb_stay_small() -> None:
     sizes = [len(piece) for piece in pieces(io.BytesIO(bomb))]
     assert sum(sizes) == 100 << 20
     assert max(sizes) <= 16 << 20
+
+
+def test_members_that_end_at_any_place_are_all_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inflate, "_STEP", 16)
+    texts = [TEXT[:size] for size in (0, 1, 0, 5, 400, 0, 9000, 3, 0)]
+    packed = b"\0\0".join(gzip.compress(text) for text in texts)
+    for read in range(1, 90):
+        monkeypatch.setattr(inflate, "_READ", read if read > 1 else len(packed))
+        assert b"".join(pieces(io.BytesIO(packed))) == b"".join(texts)
+
+
+def test_a_hundred_thousand_empty_members_take_no_quadratic_time() -> None:
+    def seconds(members: int) -> float:
+        stream = io.BytesIO(gzip.compress(b"") * members)
+        started = time.process_time()
+        assert not [*pieces(stream)]
+        return time.process_time() - started
+
+    assert seconds(100_000) < 20 * max(seconds(20_000), 0.01)
 
 
 def test_a_truncated_stream_hands_out_what_was_readable_before_it_raises() -> None:
