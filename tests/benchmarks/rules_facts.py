@@ -117,15 +117,22 @@ class Facts:
         classes = ("connect_timeout", "no_answer")
         return len({o.target_ip for o in self._near(error, 60) if o.failure_class in classes})
 
+    def is_one_subnet(self, error: Error) -> bool:
+        """Whether all targets that fail within a minute lie in one subnet (/24) and others do not fail."""
+        classes = ("connect_timeout", "no_answer")
+        failing = {_subnet(o.target_ip) for o in self._near(error, 60) if o.failure_class in classes}
+        used = {_subnet(o.target_ip) for o in self.by_group[error.group]}
+        return len(failing) == 1 and len(used) > 1 and self.failing_targets(error) >= 2
+
     def edit_before(self, error: Error, reason: str) -> bool:
         """Whether such an edit lies in the five minutes before the request began."""
         return any(-5 <= error.began_s - at <= AROUND_S for at in self.edits.get(reason, ()))
 
     def crowd_before(self, error: Error) -> float:
-        """Requests of the group in the minute before, over those of the half hour around."""
-        minute = self._count(("group", error.group), error.began_s - 60, error.began_s)[0]
-        hour = self._count(("group", error.group), error.began_s - 900, error.began_s + 900)[0]
-        return minute / max(hour / 30, 1.0)
+        """Requests of the busiest of the three minutes before, over a minute's in the half hour around."""
+        stream, at = ("group", error.group), error.began_s
+        busiest = max(self._count(stream, at - 60 * n - 60, at - 60 * n)[0] for n in range(3))
+        return busiest / max(self._count(stream, at - 900, at + 900)[0] / 30, 1.0)
 
     def share_failing_on_path(self, error: Error) -> float:
         """Share of the path's requests that fail in ten minutes around; 0 below five failures."""
@@ -154,6 +161,10 @@ class Facts:
     def _share(self, key: tuple[object, ...], error: Error) -> float:
         requests, failures = self._count(key, error.failed_s - AROUND_S, error.failed_s + AROUND_S)
         return failures / requests if failures >= 5 else 0.0
+
+
+def _subnet(ip: str | None) -> str:
+    return (ip or "").rpartition(".")[0]
 
 
 def read_facts(engine: Engine) -> Facts:

@@ -147,23 +147,31 @@ def _waited(error: Error, _: Facts) -> Iterator[Verdict]:
 
 
 def _blocked(error: Error, facts: Facts) -> Iterator[Verdict]:
-    """Unanswered or refused connects by themselves; with a crowd, or after an edit of a packet filter."""
+    """Unanswered connects by themselves; with a crowd, in one subnet, after an edit of a packet filter."""
     if error.failure_class == "connect_timeout":
         yield "connect_timeout", 1.6
-    if error.failure_class == "not_connected":
-        yield "connection_refused", 1.5 + (1.0 if facts.refused_around(error) >= 3 else 0.0)
-        if facts.share_of_targets_refusing(error) >= 0.8:
-            yield "no_endpoints", 4.0
-    if error.failure_class in (*CONNECT, SILENT):
-        if facts.crowd_before(error) >= 2.0:
-            yield "overload", 4.0
-        if facts.failing_targets(error) >= 2 and facts.edit_before(error, "security_group_change"):
-            yield "security_group_change", 4.5
+    if error.failure_class not in (*CONNECT, SILENT):
+        return
+    if facts.crowd_before(error) >= 1.7:
+        yield "overload", 5.0
+    if facts.is_one_subnet(error):
+        yield "zonal_failure", 4.4
+    if facts.failing_targets(error) >= 2 and facts.edit_before(error, "security_group_change"):
+        yield "security_group_change", 4.5
+
+
+def _refused(error: Error, facts: Facts) -> Iterator[Verdict]:
+    """Refused connects: one target, all of them, TLS, or kube-proxy starting on that node."""
     if error.failure_class in (*CONNECT, "not_connected") and error.protocol == "HTTPS":
         yield "tls_handshake", 3.5
+    if error.failure_class != "not_connected":
+        return
+    yield "connection_refused", 1.5 + (1.0 if facts.refused_around(error) >= 3 else 0.0)
+    if facts.share_of_targets_refusing(error) >= 0.8:
+        yield "no_endpoints", 4.0
     for started_s in facts.kube_proxy_starts.get(error.target_ip or "", ()):
         if error.is_node_port and -10 <= started_s - error.failed_s <= 10:
-            yield "kube_proxy_restart", 5.0
+            yield "kube_proxy_restart", 6.1
 
 
 def _server(error: Error, facts: Facts) -> Iterator[Verdict]:
@@ -178,8 +186,9 @@ def _server(error: Error, facts: Facts) -> Iterator[Verdict]:
     if error.failure_class in CUT and client_fails >= 0.6 and path_fails < 0.5:
         yield "response_header_too_large", 4.5
     if error.failure_class == "closed_midway" and facts.is_constant_wait(error):
-        short = error.received_bytes < 0.5 * facts.path_bytes.get((error.group, error.path), 0.0)
-        yield ("slow_client_upload" if short else "worker_abort"), 4.0
+        usual = facts.path_bytes.get((error.group, error.path), 0.0)
+        has_body = usual > 100_000 or error.received_bytes < 0.5 * usual
+        yield ("slow_client_upload" if has_body else "worker_abort"), 4.6
 
 
 RULES: tuple[Rule, ...] = (
@@ -192,5 +201,6 @@ RULES: tuple[Rule, ...] = (
     _reset,
     _waited,
     _blocked,
+    _refused,
     _server,
 )
