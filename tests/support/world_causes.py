@@ -109,3 +109,24 @@ ALSO_POSSIBLE = {
     "mixed_snapshots_only": OF_MIXED,
     "mixed_logs_only": OF_MIXED,
 }
+BUSY = {
+    "spot",
+    "packet_filters",
+    "overload",
+    "zone_lost",
+    "kube_proxy_rollouts",
+    "no_ready_endpoints",
+    "idle_flows",
+    "wrong_rules",
+    "worker_aborts",
+    "slow_uploads",
+    "bad_answers",
+    "tls_to_targets",
+    "harmless_churn",
+    "mixed_platform",
+    "mixed_servers",
+    "platform_no_k8s_no_cloudtrail",
+    "mixed_snapshots_only",
+    "mixed_logs_only",
+}
+"""Those that show enough of each cause with half their traffic."""
