@@ -10,6 +10,7 @@ from fixtures.world.scenarios import SCENARIOS
 from pipeline import config
 from pipeline.usecases.incident import Question, investigate
 from pipeline.usecases.scoring import Score, read_truth, score
+from tests.benchmarks.judged import BACKGROUND, OF_EVENTS
 
 
 def judged(scenario: str, seed: int, folder: Path) -> tuple[pl.DataFrame, Score]:
@@ -18,12 +19,14 @@ def judged(scenario: str, seed: int, folder: Path) -> tuple[pl.DataFrame, Score]
         return incident.attributions, score(incident.attributions, read_truth(folder / "truth.jsonl"))
 
 
-def test_harmless_deploys_every_few_minutes_collect_none_of_a_background_race(tmp_path: Path) -> None:
-    """The base-rate trap."""
-    found, _ = judged("placebo", 31, tmp_path)
-    collected = (found["cause"] == "draining_pod").sum()
-    assert found.height > 50
-    assert collected <= 0.02 * found.height
+@pytest.mark.parametrize("scenario", ["placebo", "harmless_churn"])
+def test_harmless_churn_collects_none_of_a_background(scenario: str, tmp_path: Path) -> None:
+    """The base-rate trap: deploys, drained nodes and edits every few minutes."""
+    found, _ = judged(scenario, 31, tmp_path)
+    truth = read_truth(tmp_path / "truth.jsonl").filter(pl.col("truth").is_in(BACKGROUND))
+    background = truth.join(found, on="trace_id")
+    assert background.height > 50
+    assert background["cause"].is_in(OF_EVENTS).sum() <= 0.02 * background.height
 
 
 @pytest.mark.parametrize(
