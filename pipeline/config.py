@@ -94,12 +94,34 @@ def window(since: str | None, until: str | None, now: datetime) -> Window:
     return span
 
 
+def duration(text: str, option: str) -> timedelta:
+    """A duration such as ``90m``, ``14d`` or ``2h30m``.
+
+    Raises:
+        UsageError: it is none, or of no length.
+    """
+    found = _duration(text)
+    if not found:
+        raise UsageError(f"{option} {text}: no duration; give one such as 90m, 24h or 14d")
+    return found
+
+
+def _duration(text: str) -> timedelta | None:
+    parts = _DURATION.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        return None
+    try:
+        return timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))
+    except OverflowError:
+        return None
+
+
 def _instant(text: str | None, option: str, now: datetime) -> datetime | None:
     if text is None:
         return None
-    parts = _DURATION.findall(text)
-    if parts and "".join(number + unit for number, unit in parts) == text:
-        return now - timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))
+    span = _duration(text)
+    if span is not None:
+        return now - span
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:
