@@ -116,13 +116,14 @@ class ResourceWatch:
                 self._watch(random.randint(*WATCH_S))  # noqa: S311 - no secret
             self._failures = 0
         except ApiRefusedError as problem:
-            if not self.stop.is_set():
-                self._after(problem)
+            self._after(problem)
 
     def _after(self, problem: ApiRefusedError) -> None:
         """Wait and try again, go back to a list, or give up."""
         self.journal.flush()
         self._failures += 1
+        if self.stop.is_set() and problem.status != FORBIDDEN:
+            return
         if problem.status == NOT_FOUND and self.resource.is_optional:
             self.stop.wait()  # not installed; asking on would only make noise
         elif problem.status == GONE:

@@ -142,9 +142,7 @@ def _alone(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as problem:
-            raise UsageError(
-                f"{folder}: another forensics watch writes there; give each its own"
-            ) from problem
+            raise UsageError(f"{folder}: another watch writes there; give each its own folder") from problem
         yield
     finally:
         os.close(descriptor)

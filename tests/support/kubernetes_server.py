@@ -115,6 +115,10 @@ class FakeCluster:
         """How often a watch of a resource was asked for."""
         return sum(one.verb == "watch" and one.plural == plural for one in self.asked)
 
+    def lists(self, plural: str) -> int:
+        """How often a list of a resource was asked for."""
+        return sum(one.verb == "list" and one.plural == plural for one in self.asked)
+
     def kubeconfig(self, folder: Path) -> Path:
         """A kubeconfig with two contexts; the current one leads nowhere."""
         path = folder / "kubeconfig.json"
