@@ -11,6 +11,7 @@ from typing import Any
 
 from pipeline.timeline import kubernetes_coverage as coverage
 from pipeline.timeline.base import Document, Findings
+from pipeline.timeline.decode import SKIPPED
 from pipeline.timeline.kubernetes_audit import is_audit, parse_audit
 from pipeline.timeline.kubernetes_events import is_event, parse_event
 from pipeline.timeline.kubernetes_fields import Record, latest_instant, mapping, mappings
@@ -45,6 +46,8 @@ def reads(document: Document) -> bool:
     value = document.value
     if _is_object(value) or _is_watch(value) or "searchedLogStreams" in value:
         return True
+    if value.get("messageType") == "CONTROL_MESSAGE":
+        return True  # CloudWatch Logs tries out whether a subscription delivers
     return bool(_log_messages(value))
 
 
@@ -138,7 +141,9 @@ def _items(document: Document) -> Iterator[tuple[str, Record]]:
         yield _kind_of(value), Record(document.ref, value)
         return
     listed = str(value.get("kind")).removesuffix("List")
-    for index, item in enumerate(mappings(value["items"]), start=1):
+    skipped = value.get(SKIPPED)
+    first = skipped + 1 if isinstance(skipped, int) else 1
+    for index, item in enumerate(mappings(value["items"]), start=first):
         kind = _kind_of(item) if "kind" in item or not listed else listed
         yield kind, Record(f"{document.ref} items[{index}]", item)
 
