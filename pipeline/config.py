@@ -44,6 +44,10 @@ class Settings(BaseSettings):
     requester_pays: Annotated[bool, Field(description="accept the charges of a requester-pays bucket")] = (
         False
     )
+    eks_audit_log_group: Annotated[
+        str | None,
+        Field(pattern=r"^[\w./#-]{1,512}$", description="CloudWatch log group of the EKS audit log"),
+    ] = None
     assume_role: Annotated[
         str | None, Field(pattern=_ROLE_ARN, description="ARN of the IAM role to read buckets as")
     ] = None

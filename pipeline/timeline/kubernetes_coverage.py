@@ -38,6 +38,7 @@ def observed(document: Document, findings: Findings, kind: str, mark: Mark) -> N
     if row is not None and IS_MARKED not in row:
         row |= {"covered_from": mark.observed_from, "covered_to": mark.observed_to, IS_MARKED: True}
     elif row is not None and mark.observed_from <= row["covered_to"]:
+        row["covered_from"] = min(row["covered_from"], mark.observed_from)
         row["covered_to"] = max(row["covered_to"], mark.observed_to)
     else:
         findings.covered(source, mark.observed_from, mark.observed_to, _file(document))

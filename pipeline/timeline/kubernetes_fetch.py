@@ -131,7 +131,7 @@ def _write(cluster: Cluster, resource: Resource, limit: int, path: Path) -> Fetc
     """One List, page by page, in kubectl's words."""
     seen_at: datetime | None = None
     count = 0
-    with _whole(path) as file:
+    with whole(path) as file:
         file.write(b'{"apiVersion":"v1","items":[')
         for page in pages(cluster, resource, limit):
             seen_at = seen_at or datetime.now(UTC)
@@ -156,7 +156,7 @@ def compact(value: dict[str, Any]) -> bytes:
 
 
 @contextmanager
-def _whole(path: Path) -> Iterator[BinaryIO]:
+def whole(path: Path) -> Iterator[BinaryIO]:
     """A file that takes its name when it is complete; until then it is hidden from readers of the folder."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:

@@ -106,7 +106,6 @@ class ResourceWatch:
         mark = self.journal.recover()
         if mark is not None:
             self._version, self._observed_to = mark.version, mark.observed_to
-            self.journal.begin(mark.observed_to)
 
     def _turn(self) -> None:
         try:

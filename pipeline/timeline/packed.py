@@ -14,7 +14,7 @@ MOST_BYTES = 64 << 20
 
 _GZIP_IN_BASE64 = "H4sI"
 _PLACES = (("kinesis", "data"), ("data",), ("Data",))
-"""Where a record has its data: Kinesis event of a Lambda, Firehose transformation, ``kinesis get-records``."""
+"""Where a record has its data: a Lambda's Kinesis event, Firehose transformation, ``kinesis get-records``."""
 
 
 def unpacked(value: dict[str, Any], ref: str, findings: Findings) -> Iterator[dict[str, Any]]:

@@ -58,7 +58,10 @@ class Journal:
             partial.unlink()
         closed = self._files(closed=True)
         last = _last_mark(closed[-1]) if closed else None
-        return last if last and last.version and last.cluster == self.cluster else None
+        if last is None or not last.version or last.cluster != self.cluster:
+            return None
+        self._last, self._from = last, last.observed_to
+        return last
 
     def write(self, change: str, value: dict[str, Any]) -> None:
         """Append one change, as kubectl prints it."""
@@ -94,12 +97,8 @@ class Journal:
             self._file = None
 
     def _rotate(self) -> None:
-        """The next file starts where this one's last mark ended, and says so in its first line."""
-        last = self._last
         self.close()
-        if last is not None and self._from is not None and self._from <= last.observed_to:
-            self._from = last.observed_to
-            self._mark(replace(last, observed_from=last.observed_to))
+        self._open()
 
     def _mark(self, mark: Mark) -> None:
         self._append(compact(as_line(mark, self.resource.kind, self.resource.api_version)))
@@ -110,10 +109,17 @@ class Journal:
         self._open().write(line + b"\n")
 
     def _open(self) -> BinaryIO:
+        """The current file. Its first line is a mark: where the last one ended, or of this instant only."""
         if self._file is None:
             self._opened_at = self._now()
             name = f"{self.resource.plural}-{self._opened_at.strftime(_STAMP)}.jsonl"
             self._file = (self.folder / name).open("xb", buffering=1 << 20)
+            last = self._last
+            if last is None or self._from is None or self._from > last.observed_to:
+                last = Mark(self._opened_at, self._opened_at, "", self.cluster)
+            else:
+                self._from = last.observed_to
+            self._mark(replace(last, observed_from=last.observed_to))
         return self._file
 
     def _files(self, *, closed: bool) -> list[Path]:

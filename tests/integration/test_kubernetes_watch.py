@@ -70,11 +70,7 @@ def test_a_dropped_watch_goes_on_without_a_gap_or_a_repeated_line(runs: Runs) ->
     runs.cluster.piece = 100
     with runs.watching() as process:
         for number in range(3):
-            asked = runs.cluster.watches("pods")
-            runs.cluster.put("pods", pod(f"new-{number}"))
-            until(lambda name=f"new-{number}": name in {one for _, one, _ in runs.changes("pods")})
-            runs.cluster.drop_watches()
-            until(lambda asked=asked: runs.cluster.watches("pods") > asked, "it watches again")
+            drop_after(runs, f"new-{number}")
         code, out, _ = end(process)
     assert code == 0
     assert "gaps: 0" in out
@@ -82,6 +78,15 @@ def test_a_dropped_watch_goes_on_without_a_gap_or_a_repeated_line(runs: Runs) ->
     assert len(changes) == len(set(changes)) == 6
     assert len({start for start, _ in runs.marks("pods")}) == 1
     assert runs.cluster.lists("pods") == 1
+
+
+def drop_after(runs: Runs, name: str) -> None:
+    """A new pod is recorded; then the watch is cut and made again."""
+    asked = runs.cluster.watches("pods")
+    runs.cluster.put("pods", pod(name))
+    until(lambda: name in {one for _, one, _ in runs.changes("pods")})
+    runs.cluster.drop_watches()
+    until(lambda: runs.cluster.watches("pods") > asked, "it watches again")
 
 
 def test_lost_history_is_told_and_is_no_coverage(runs: Runs) -> None:

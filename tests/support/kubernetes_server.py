@@ -6,6 +6,7 @@ send bookmarks, and answer 410 Gone once history was compacted. It serves kubect
 
 import gzip
 import json
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -56,6 +57,7 @@ class FakeCluster:
     longest_watch_s: float = 3600.0
     asked: list[Asked] = field(default_factory=list)
     agents: set[str] = field(default_factory=set)
+    tokens: set[str] = field(default_factory=set)
     url: str = ""
     _objects: dict[str, dict[tuple[str, str], Value]] = field(default_factory=dict)
     _history: list[tuple[int, str, str, Value]] = field(default_factory=list)
@@ -254,6 +256,7 @@ class _Handler(BaseHTTPRequestHandler):
         verb = "watch" if query.get("watch") in {"true", "1"} else "list"
         self.cluster.asked.append(Asked(verb, resource.group, resource.plural, query))
         self.cluster.agents.add(str(self.headers.get("User-Agent")))
+        self.cluster.tokens.add(str(self.headers.get("Authorization")))
         if resource.plural in self.cluster.forbidden:
             message = f'{resource.name} is forbidden: User "u" cannot {verb} resource "{resource.plural}"'
             self._json(403, status(403, "Forbidden", message))
@@ -310,12 +313,21 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def kubernetes_server(cluster: FakeCluster) -> Iterator[FakeCluster]:
-    """Serve the cluster on a free port of loopback until the block ends."""
+def kubernetes_server(cluster: FakeCluster, certificate: Path | None = None) -> Iterator[FakeCluster]:
+    """Serve the cluster on a free port of loopback until the block ends.
+
+    Args:
+        cluster: what to serve.
+        certificate: PEM file with key and certificate; None: plain HTTP.
+    """
     handler = type("Handler", (_Handler,), {"cluster": cluster})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
-    cluster.url = f"http://127.0.0.1:{server.server_port}"
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    cluster.url = f"http{'s' if certificate else ''}://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:

@@ -94,8 +94,12 @@ class Runs:
         ]
 
     def marks(self, plural: str) -> list[tuple[str, str]]:
-        """Spans that the marks of a resource tell."""
-        found = [line["object"]["metadata"]["annotations"] for line in self.lines(plural) if is_mark(line)]
+        """Spans that the marks of a resource tell, from its first whole list on."""
+        found = [
+            line["object"]["metadata"]["annotations"]
+            for line in self.lines(plural)
+            if is_mark(line) and line["object"]["metadata"]["resourceVersion"]
+        ]
         return [(one["forensics/observed-from"], one["forensics/observed-to"]) for one in found]
 
 

@@ -1,4 +1,4 @@
-"""Audit logs and events as pipelines deliver them: Firehose objects, Lambda and Kinesis records, exporters."""
+"""Audit logs and events as pipelines deliver them: Firehose, Lambda and Kinesis records, exporters."""
 
 import base64
 import gzip
