@@ -45,8 +45,7 @@ class Settings(BaseSettings):
         False
     )
     eks_audit_log_group: Annotated[
-        str | None,
-        Field(pattern=r"^[\w./#-]{1,512}$", description="CloudWatch log group of the EKS audit log"),
+        str | None, Field(min_length=1, description="CloudWatch log group of the EKS audit log")
     ] = None
     assume_role: Annotated[
         str | None, Field(pattern=_ROLE_ARN, description="ARN of the IAM role to read buckets as")

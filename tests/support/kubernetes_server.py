@@ -60,6 +60,7 @@ class FakeCluster:
     tokens: set[str] = field(default_factory=set)
     url: str = ""
     _objects: dict[str, dict[tuple[str, str], Value]] = field(default_factory=dict)
+    _sorted: dict[str, tuple[int, list[Value]]] = field(default_factory=dict)
     _history: list[tuple[int, str, str, Value]] = field(default_factory=list)
     _version: int = 100
     _compacted: int = 0
@@ -146,8 +147,11 @@ class FakeCluster:
     def page(self, resource: Resource, limit: int, token: str) -> tuple[int, Value]:
         """Status and body of one page of a list."""
         with self._news:
-            values = [value for _, value in sorted(self._objects.get(resource.plural, {}).items())]
             version = self._version
+            if self._sorted.get(resource.plural, (0, []))[0] != version:
+                known = self._objects.get(resource.plural, {})
+                self._sorted[resource.plural] = (version, [known[key] for key in sorted(known)])
+            values = self._sorted[resource.plural][1]
         if token and self.expired_continues:
             self.expired_continues -= 1
             return 410, status(410, "Expired", "The provided continue parameter is too old")
