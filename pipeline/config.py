@@ -44,6 +44,9 @@ class Settings(BaseSettings):
     requester_pays: Annotated[bool, Field(description="accept the charges of a requester-pays bucket")] = (
         False
     )
+    eks_audit_log_group: Annotated[
+        str | None, Field(min_length=1, description="CloudWatch log group of the EKS audit log")
+    ] = None
     assume_role: Annotated[
         str | None, Field(pattern=_ROLE_ARN, description="ARN of the IAM role to read buckets as")
     ] = None
@@ -94,12 +97,34 @@ def window(since: str | None, until: str | None, now: datetime) -> Window:
     return span
 
 
+def duration(text: str, option: str) -> timedelta:
+    """A duration such as ``90m``, ``14d`` or ``2h30m``.
+
+    Raises:
+        UsageError: it is none, or of no length.
+    """
+    found = _duration(text)
+    if not found:
+        raise UsageError(f"{option} {text}: no duration; give one such as 90m, 24h or 14d")
+    return found
+
+
+def _duration(text: str) -> timedelta | None:
+    parts = _DURATION.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        return None
+    try:
+        return timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))
+    except OverflowError:
+        return None
+
+
 def _instant(text: str | None, option: str, now: datetime) -> datetime | None:
     if text is None:
         return None
-    parts = _DURATION.findall(text)
-    if parts and "".join(number + unit for number, unit in parts) == text:
-        return now - timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))
+    span = _duration(text)
+    if span is not None:
+        return now - span
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:

@@ -16,6 +16,7 @@ from pipeline.cli import lake
 from pipeline.cli import options as opt
 from pipeline.cli.output import console, counted, remark, remark_on, sink
 from pipeline.cli.progress import PullProgress
+from pipeline.cli.watch import watch
 from pipeline.errors import ForensicsError, UsageError
 from pipeline.report import audit as findings
 from pipeline.report import formats, page, story, terminal
@@ -40,6 +41,7 @@ app = typer.Typer(
 )
 
 app.add_typer(lake.app)
+app.command()(watch)
 
 
 def main() -> None:

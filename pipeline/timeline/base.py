@@ -165,6 +165,8 @@ def frame(table: Table, rows: list[dict[str, Any]]) -> pl.DataFrame:
 
 def _encodable(row: dict[str, Any]) -> dict[str, Any]:
     """Replace lone halves of surrogate pairs, which JSON may hold and UTF-8 may not."""
+    if all(value.isascii() for value in row.values() if isinstance(value, str)):
+        return row
     return {
         name: value.encode(errors="replace").decode()
         if isinstance(value, str) and not value.isascii()

@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from pipeline.timeline.base import Findings
+from pipeline.timeline.kubernetes_coverage import IS_MARKED
 
 Row = dict[str, Any]
 
@@ -19,20 +20,27 @@ _POSITION = re.compile(r"#\d+$")
 
 
 def join_streams(findings: Findings) -> None:
-    """Replace the spans of CloudTrail and EventBridge by joined ones; other sources stay as they are.
+    """Join the spans of CloudTrail, EventBridge and marked watches; those of others stay as they are.
 
     Records of one file make one span; spans of one stream that overlap, or (for CloudTrail) lie less than
-    a day apart, become one that names its first file.
+    a day apart, become one that names its first file. Files of a watch follow each other without a gap
+    unless there was one.
     """
-    others = [row for row in findings.coverage if row["source"] not in _STREAMS]
+    marked = sorted((row for row in findings.coverage if IS_MARKED in row), key=_order)
+    others = [row for row in findings.coverage if row["source"] not in _STREAMS and IS_MARKED not in row]
     rows = sorted(
         (row for row in findings.coverage if row["source"] in _STREAMS),
-        key=lambda row: (row["source"], row["covered_from"], row["covered_to"], row["source_ref"]),
+        key=_order,
     )
     joined = [
         span
         for source, found in groupby(rows, key=lambda row: str(row["source"]))
         for span in _joined(_per_file(found), _STREAMS[source])
+    ]
+    joined += [
+        span
+        for _, found in groupby(marked, key=lambda row: str(row["source"]))
+        for span in _joined(list(found), timedelta.resolution)
     ]
     findings.coverage = [*others, *joined]
 
@@ -49,9 +57,13 @@ def watch_until_written(findings: Findings, written: dict[str, datetime]) -> Non
         written: time of the last write by file, UTC.
     """
     for row in findings.coverage:
-        if row["source"] in _CLUSTER:
+        if row["source"] in _CLUSTER and IS_MARKED not in row:
             taken = written.get(_POSITION.sub("", row["source_ref"]), row["covered_to"])
             row["covered_to"] = max(row["covered_to"], taken)
+
+
+def _order(row: Row) -> tuple[Any, ...]:
+    return row["source"], row["covered_from"], row["covered_to"], row["source_ref"]
 
 
 def _per_file(rows: Iterable[Row]) -> list[Row]:

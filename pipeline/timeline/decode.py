@@ -9,6 +9,12 @@ from typing import Any
 LONGEST_VALUE = 512 << 20
 """Characters of one JSON value at most: it is decoded as a whole."""
 
+PIECE = 4 << 20
+"""Characters from which on a Kubernetes list that goes on is handed out piece by piece."""
+
+SKIPPED = "forensics/skipped"
+"""Key of a piece: so many records of its list came before."""
+
 MOST_PROBLEMS = 10
 """Problems told one by one per file; the others are counted."""
 
@@ -44,6 +50,7 @@ class Values:
     _ended: bool = field(default=False, init=False)
     _consumed: int = field(default=0, init=False)
     _problems: int = field(default=0, init=False)
+    _skipped: int = field(default=0, init=False)
     _decoder: json.JSONDecoder = field(default_factory=json.JSONDecoder, init=False)
 
     def __iter__(self) -> Iterator[Any]:
@@ -51,6 +58,7 @@ class Values:
         number = 0
         while self._skip_blank():
             number += 1
+            self._skipped = 0
             yield from self._value(number)
         if self._problems > MOST_PROBLEMS:
             self.report(f"{self._problems - MOST_PROBLEMS} more values are no JSON")
@@ -61,18 +69,53 @@ class Values:
 
     def _value(self, number: int) -> Iterator[Any]:
         while True:
+            yield from self._further_pieces()
             start = _START.match(self._text, self._at)
             try:
                 if start is None:
                     raise json.JSONDecodeError("no object or list", self._text, self._at)
                 value, self._at = self._decoder.raw_decode(self._text, start.end())
             except (ValueError, RecursionError) as error:
-                if self._may_be_cut(error) and len(self._text) - self._at < LONGEST_VALUE and self._more():
-                    continue
+                if self._may_be_cut(error):
+                    yield from self._piece()
+                    if len(self._text) - self._at < LONGEST_VALUE and self._more():
+                        continue
                 yield from self._broken(number, error)
             else:
-                yield value
+                yield self._numbered(value)
             return
+
+    def _further_pieces(self) -> Iterator[Any]:
+        """Once a list comes in pieces, all but the last: without trying each time whether it has ended."""
+        while self._skipped:
+            while len(self._text) - self._at < PIECE and self._more():
+                pass
+            before = self._skipped
+            if not self._ended:
+                yield from self._piece()
+            if self._skipped == before:
+                return
+
+    def _piece(self) -> Iterator[Any]:
+        """The records of a long Kubernetes list so far; the text then starts with the next one.
+
+        A list of 50,000 pods is half a gigabyte: as one value it would take ten times that.
+        """
+        if len(self._text) - self._at < PIECE:
+            return
+        head, records_at = _head(self._text, self._at, self._decoder)
+        records, end = _elements(self._text, records_at, self._decoder) if head is not None else ([], 0)
+        if head is None or not records or not all(isinstance(record, dict) for record in records):
+            return
+        yield self._numbered({**head, "kind": head.get("kind", "List"), "items": records})
+        opening = self._text[self._at : records_at]
+        end = _after_blank(self._text, end)
+        self._consumed += _byte_length(self._text[:end]) - _byte_length(opening)
+        self._text, self._at = opening + self._text[end:], 0
+        self._skipped += len(records)
+
+    def _numbered(self, value: Any) -> Any:  # noqa: ANN401 - any JSON
+        return {**value, SKIPPED: self._skipped} if self._skipped and isinstance(value, dict) else value
 
     def _may_be_cut(self, error: Exception) -> bool:
         if not isinstance(error, json.JSONDecodeError):
@@ -145,7 +188,7 @@ def whole_records(text: str, at: int, decoder: json.JSONDecoder) -> tuple[Any, s
     """
     opening = text[at : at + 1]
     if opening == "[":
-        elements = _elements(text, at + 1, decoder)
+        elements, _ = _elements(text, at + 1, decoder)
         return (elements, None) if elements else (None, None)
     if opening == "{":
         return _members(text, at + 1, decoder)
@@ -164,7 +207,7 @@ def _members(text: str, at: int, decoder: json.JSONDecoder) -> tuple[Any, str | 
                 members[key], at = decoder.raw_decode(text, at)
             except (ValueError, RecursionError):
                 if key in _LISTS and text[at : at + 1] == "[":
-                    members[key] = _elements(text, at + 1, decoder)
+                    members[key], _ = _elements(text, at + 1, decoder)
                     found = key
                 break
             found = key if key in _LISTS else found
@@ -177,14 +220,32 @@ def _members(text: str, at: int, decoder: json.JSONDecoder) -> tuple[Any, str | 
     return members, found
 
 
-def _elements(text: str, at: int, decoder: json.JSONDecoder) -> list[Any]:
+def _elements(text: str, at: int, decoder: json.JSONDecoder) -> tuple[list[Any], int]:
+    """The whole elements of a list and where the last one ends."""
     elements: list[Any] = []
     try:
         while True:
             element, at = decoder.raw_decode(text, _after_blank(text, at))
             elements.append(element)
     except (ValueError, RecursionError):
-        return elements
+        return elements, at
+
+
+def _head(text: str, at: int, decoder: json.JSONDecoder) -> tuple[dict[str, Any] | None, int]:
+    """Members of an object before its ``items``, and where these start; None when it is no such object."""
+    members: dict[str, Any] = {}
+    if text[at : at + 1] != "{":
+        return None, 0
+    at += 1
+    try:
+        while True:
+            key, at = decoder.raw_decode(text, _after_blank(text, at))
+            at = _after_blank(text, at, ":")
+            if key == "items" and text[at : at + 1] == "[":
+                return members, at + 1
+            members[str(key)], at = decoder.raw_decode(text, at)
+    except (ValueError, RecursionError):
+        return None, 0
 
 
 def _after_blank(text: str, at: int, further: str = ",") -> int:

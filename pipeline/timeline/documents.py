@@ -10,6 +10,7 @@ from typing import Any
 from pipeline.timeline.base import Document, Findings
 from pipeline.timeline.decode import Values
 from pipeline.timeline.inflate import Text
+from pipeline.timeline.packed import unpacked
 
 _JSON_NAME = re.compile(r"\.(?:json|jsonl|ndjson)(?:\.gz)?$", re.IGNORECASE)
 _ENDINGS = re.compile(r"(?:\.(?:json|jsonl|ndjson|log|txt))?(?:\.gz)?$", re.IGNORECASE)
@@ -74,7 +75,7 @@ def _objects(values: Values, ref: str, findings: Findings) -> Iterator[dict[str,
     for value in values:
         for entry in value if isinstance(value, list) else [value]:
             if isinstance(entry, dict):
-                yield entry
+                yield from unpacked(entry, ref, findings)
             else:
                 findings.problem(
                     ref, f"holds {type(entry).__name__} {str(entry)[:40]!r} where an object belongs"

@@ -4,6 +4,7 @@ import codecs
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 CHUNK = 1 << 20
@@ -11,6 +12,8 @@ MOST_BYTES = 16 << 30
 """Inflated bytes read of one file at most: a guard against gzip bombs."""
 
 GZIP = b"\x1f\x8b"
+_MOST_LAYERS = 2
+"""CloudWatch Logs compresses what it sends; a Firehose stream set to compress does so once more."""
 _ENCODINGS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -48,16 +51,22 @@ class Text:
 
     def _bytes(self) -> Iterator[bytes]:
         with self.path.open("rb") as file:
-            is_gzip = file.read(2) == GZIP
-            file.seek(0)
-            raw = iter(lambda: file.read(CHUNK), b"")
-            total = 0
-            for piece in self._inflated(raw) if is_gzip else raw:
-                total += len(piece)
-                if total > MOST_BYTES:
-                    self.trouble = f"inflates to more than {MOST_BYTES} bytes"
-                    return
-                yield piece
+            pieces: Iterator[bytes] = iter(lambda: file.read(CHUNK), b"")
+            for _ in range(_MOST_LAYERS):
+                start, pieces = _peek(pieces)
+                if not start.startswith(GZIP):
+                    break
+                pieces = self._bounded(self._inflated(pieces))
+            yield from self._bounded(pieces)
+
+    def _bounded(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        total = 0
+        for piece in pieces:
+            total += len(piece)
+            if total > MOST_BYTES:
+                self.trouble = f"inflates to more than {MOST_BYTES} bytes"
+                return
+            yield piece
 
     def _inflated(self, raw: Iterator[bytes]) -> Iterator[bytes]:
         """Inflate all members; stop at the first damage with everything before it."""
@@ -76,4 +85,14 @@ class Text:
                 rest = inflater.unused_data.lstrip(b"\0") if inflater.eof else inflater.unconsumed_tail
         yield inflater.flush()
         if not inflater.eof:
-            self.trouble = "gzip ends early"
+            self.trouble = self.trouble or "gzip ends early"
+
+
+def _peek(pieces: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """The start of the bytes, two of them at least where there are so many, and all of them."""
+    start = b""
+    for piece in pieces:
+        start += piece
+        if len(start) >= len(GZIP):
+            break
+    return start, chain((start,), pieces)

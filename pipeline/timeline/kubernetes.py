@@ -1,19 +1,17 @@
 """Kubernetes dumps: what kubectl prints, a watch streams, an exporter writes and the audit log holds.
 
-Coverage. A snapshot shows survivors only, so here it covers one instant, the latest that its objects tell;
-a watch covers from its first change to its last. Both are quiet after that, until their file was written
-(`coverage.watch_until_written`). Listed events cover at most the hour that a cluster keeps them; exported
-ones and the audit log cover from the first to the last of a file.
+What each of them covers: `kubernetes_coverage`.
 """
 
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
+from pipeline.timeline import kubernetes_coverage as coverage
 from pipeline.timeline.base import Document, Findings
+from pipeline.timeline.decode import SKIPPED
 from pipeline.timeline.kubernetes_audit import is_audit, parse_audit
 from pipeline.timeline.kubernetes_events import is_event, parse_event
 from pipeline.timeline.kubernetes_fields import Record, latest_instant, mapping, mappings
@@ -25,10 +23,10 @@ from pipeline.timeline.kubernetes_services import (
     parse_endpoints,
     parse_service,
 )
+from pipeline.timeline.watch_marks import read_mark
 
 NAME = "kubernetes"
 
-EVENTS_KEPT = timedelta(hours=1)
 _AUDIT_MARK = "audit.k8s.io/"
 
 _PARSERS: dict[str, Callable[[Record, Findings], object]] = {
@@ -40,14 +38,6 @@ _PARSERS: dict[str, Callable[[Record, Findings], object]] = {
     "Endpoints": parse_endpoints,
     "TargetGroupBinding": parse_binding,
 }
-_COVERED_AS = {
-    "Pod": "pods",
-    "Node": "nodes",
-    "Service": "services",
-    "EndpointSlice": "services",
-    "Endpoints": "services",
-    "TargetGroupBinding": "services",
-}
 _API_GROUPS = ("v1", "events.k8s.io/", "discovery.k8s.io/", "elbv2.k8s.aws/", "eks.amazonaws.com/")
 
 
@@ -56,6 +46,8 @@ def reads(document: Document) -> bool:
     value = document.value
     if _is_object(value) or _is_watch(value) or "searchedLogStreams" in value:
         return True
+    if value.get("messageType") == "CONTROL_MESSAGE":
+        return True  # CloudWatch Logs tries out whether a subscription delivers
     return bool(_log_messages(value))
 
 
@@ -99,23 +91,24 @@ def _kind_of(value: Mapping[str, Any]) -> str:
 def _audit(record: Record, document: Document, findings: Findings) -> None:
     at = parse_audit(record, findings)
     if at:
-        _stream(document, findings, "audit", [at])
+        coverage.stream(document, findings, "audit", [at])
 
 
 def _watch(document: Document, findings: Findings) -> None:
-    """One line of a watch: bookmarks and errors carry no object of interest."""
+    """One line of a watch. A bookmark may be a mark of `forensics watch`; an error ends a watch."""
     change, body = document.value["type"], mapping(document.value["object"])
-    if change in {"BOOKMARK", "ERROR"}:
-        if change == "ERROR":
-            findings.problem(document.ref, f"the watch broke off: {str(body.get('message'))[:200]}")
-        return
     kind = _kind_of(body)
+    if change == "BOOKMARK":
+        mark = read_mark(document.value)
+        if mark:
+            coverage.observed(document, findings, kind, mark)
+        return
+    if change == "ERROR":
+        findings.problem(document.ref, f"the watch broke off: {str(body.get('message'))[:200]}")
+        return
     record = Record(document.ref, body, gone=change == "DELETED")
     instants = _one(kind, record, findings)
-    if kind == "Event":
-        _stream(document, findings, "kube_events", instants)
-    elif kind in _COVERED_AS and instants:
-        _watched(document, findings, _COVERED_AS[kind], max(instants), initial=change == "ADDED")
+    coverage.watched(document, findings, kind, instants, initial=change == "ADDED")
 
 
 def _snapshot(document: Document, findings: Findings) -> None:
@@ -124,7 +117,6 @@ def _snapshot(document: Document, findings: Findings) -> None:
     instants: list[datetime] = []
     events: list[datetime] = []
     unused = Counter[str]()
-    single = "items" not in document.value
     for kind, record in _items(document):
         if is_audit(record.value):
             _audit(record, document, findings)
@@ -137,10 +129,9 @@ def _snapshot(document: Document, findings: Findings) -> None:
         (events if kind == "Event" else instants).extend(found)
     for kind, count in sorted(unused.items()):
         findings.problem(document.ref, f"{count} objects of kind {kind[:80]} are not used", is_loss=False)
-    _cover_snapshot(document, findings, kinds, instants + events)
+    coverage.snapshot(document, findings, kinds, instants + events)
     if events:
-        since = min(events) if single else max(min(events), max(events) - EVENTS_KEPT)
-        _stream(document, findings, "kube_events", [since, max(events)])
+        coverage.events(document, findings, events, exported="items" not in document.value)
 
 
 def _items(document: Document) -> Iterator[tuple[str, Record]]:
@@ -150,7 +141,9 @@ def _items(document: Document) -> Iterator[tuple[str, Record]]:
         yield _kind_of(value), Record(document.ref, value)
         return
     listed = str(value.get("kind")).removesuffix("List")
-    for index, item in enumerate(mappings(value["items"]), start=1):
+    skipped = value.get(SKIPPED)
+    first = skipped + 1 if isinstance(skipped, int) else 1
+    for index, item in enumerate(mappings(value["items"]), start=first):
         kind = _kind_of(item) if "kind" in item or not listed else listed
         yield kind, Record(f"{document.ref} items[{index}]", item)
 
@@ -184,47 +177,3 @@ def _log_page(document: Document, findings: Findings) -> None:
             continue
         if isinstance(value, dict) and is_audit(value):
             _audit(Record(ref, value), document, findings)
-
-
-def _file(document: Document) -> str:
-    return re.sub(r"#\d+\Z", "", document.ref)
-
-
-def _row(document: Document, findings: Findings, source: str) -> dict[str, Any] | None:
-    """The coverage row of this file and source, which is the last one while a file is being read."""
-    ref = _file(document)
-    rows = reversed(findings.coverage)
-    return next((row for row in rows if row["source"] == source and row["source_ref"] == ref), None)
-
-
-def _stream(document: Document, findings: Findings, source: str, instants: list[datetime]) -> None:
-    """Widen the file's span: a stream covers from its first record to its last."""
-    if not instants:
-        return
-    row = _row(document, findings, source)
-    if row is None:
-        findings.covered(source, min(instants), max(instants), _file(document))
-        return
-    row["covered_from"] = min(row["covered_from"], *instants)
-    row["covered_to"] = max(row["covered_to"], *instants)
-
-
-def _watched(document: Document, findings: Findings, source: str, at: datetime, *, initial: bool) -> None:
-    """Widen a watch: its opening list is a snapshot, so the span starts where the first change follows."""
-    row = _row(document, findings, source)
-    if row is None:
-        findings.covered(source, at, at, _file(document))
-        return
-    opening = initial and row["covered_from"] == row["covered_to"]
-    row["covered_to"] = max(row["covered_to"], at)
-    if opening:
-        row["covered_from"] = row["covered_to"]
-
-
-def _cover_snapshot(
-    document: Document, findings: Findings, kinds: set[str], instants: list[datetime]
-) -> None:
-    """A snapshot covers the latest instant that anything in it tells."""
-    for source in sorted({_COVERED_AS[kind] for kind in kinds if kind in _COVERED_AS}):
-        if instants:
-            _watched(document, findings, source, max(instants), initial=True)

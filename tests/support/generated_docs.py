@@ -10,6 +10,7 @@ from pathlib import Path
 from pipeline.attribute import causes, findings
 from pipeline.attribute.verdicts import INSUFFICIENT, INSUFFICIENT_REMEDY, INSUFFICIENT_TITLE
 from pipeline.model import TABLES
+from pipeline.timeline.kubernetes_api import RESOURCES, VERBS
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = (
@@ -20,6 +21,7 @@ COMMANDS = (
     "audit",
     "sql",
     "demo",
+    "watch",
     "lake check",
     "lake compact",
     "lake expire",
@@ -147,11 +149,29 @@ def readme_page() -> str:
     )
 
 
+def cluster_role() -> str:
+    """The rules of the ClusterRole: what is asked for, by API group."""
+    groups: dict[str, list[str]] = {}
+    for one in RESOURCES:
+        groups.setdefault(one.group, []).append(one.plural)
+    return "".join(
+        f'  - apiGroups: ["{group}"]\n    resources: [{", ".join(names)}]\n    verbs: [{", ".join(VERBS)}]\n'
+        for group, names in groups.items()
+    )
+
+
+def kubernetes_page() -> str:
+    """docs/kubernetes.md with the ClusterRole's rules."""
+    text = (ROOT / "docs" / "kubernetes.md").read_text(encoding="utf-8")
+    return re.sub(r"(?s)(\nrules:\n).*?(---\n)", lambda m: m[1] + cluster_role() + m[2], text, count=1)
+
+
 PAGES = {
     "docs/causes.md": causes_page,
     "docs/audit.md": audit_page,
     "docs/schema.md": schema_page,
     "docs/cli.md": cli_page,
+    "docs/kubernetes.md": kubernetes_page,
     "README.md": readme_page,
 }
 

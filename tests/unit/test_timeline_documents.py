@@ -274,3 +274,56 @@ def test_epoch_milliseconds_and_iso_agree(naive: datetime) -> None:
     moment = naive.replace(tzinfo=UTC, microsecond=naive.microsecond // 1000 * 1000)
     assert read_instant(moment.isoformat()) == moment
     assert read_instant(round(moment.timestamp() * 1000)) == moment
+
+
+def kubectl_list(count: int, **ending: object) -> str:
+    items = [{"kind": "Pod", "metadata": {"name": f"web-{number}"}} for number in range(count)]
+    return json.dumps({"apiVersion": "v1", "items": items, "kind": "List", **ending}, indent=4)
+
+
+def names(values: list[dict[str, Any]]) -> list[str]:
+    return [item["metadata"]["name"] for value in values for item in value["items"]]
+
+
+def test_a_long_kubernetes_list_comes_in_pieces_that_number_their_records(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decode, "PIECE", 2000)
+    monkeypatch.setattr(inflate, "CHUNK", 700)
+    text = kubectl_list(100) + "\n" + kubectl_list(40)
+    values, problems = read_text(tmp_path, text)
+    assert problems == []
+    assert names(values) == [f"web-{number}" for number in [*range(100), *range(40)]]
+    assert len(values) >= 8
+    assert {(value["apiVersion"], value["kind"]) for value in values} == {("v1", "List")}
+    before, in_second = 0, False
+    for value in values:
+        in_second = in_second or (before == 100 and decode.SKIPPED not in value)
+        assert value.get(decode.SKIPPED, 0) == before - 100 * in_second
+        before += len(value["items"])
+
+
+@pytest.mark.parametrize("cut", [3000, 5555, 9000])
+def test_half_a_long_list_gives_its_whole_records_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut: int
+) -> None:
+    text = kubectl_list(100)[:cut]
+    whole, problems = read_text(tmp_path, text)
+    monkeypatch.setattr(decode, "PIECE", 1000)
+    monkeypatch.setattr(inflate, "CHUNK", 300)
+    pieces, told = read_text(tmp_path, text)
+    assert names(pieces) == names(whole)
+    assert [one.partition(":")[:2] for one in told] == [one.partition(":")[:2] for one in problems]
+    assert f"cut short at byte {cut}" in told[0]
+
+
+def test_a_damaged_record_in_a_long_list_costs_what_follows_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decode, "PIECE", 1000)
+    monkeypatch.setattr(inflate, "CHUNK", 300)
+    values, problems = read_text(tmp_path, kubectl_list(100).replace('"web-60"', "web-60") + '\n{"b": 1}')
+    assert names(values[:-1]) == [f"web-{number}" for number in range(60)]
+    assert values[-1] == {"b": 1}
+    assert len(problems) == 1
+    assert "is no JSON" in problems[0]
