@@ -14,7 +14,7 @@ import typer
 from pipeline import __version__, config
 from pipeline.cli import lake
 from pipeline.cli import options as opt
-from pipeline.cli.output import console, remark, remark_on, sink
+from pipeline.cli.output import console, remark, remark_on, remark_on_collection, sink
 from pipeline.cli.progress import PullProgress
 from pipeline.errors import ForensicsError, UsageError
 from pipeline.report import formats, page, story, terminal
@@ -80,6 +80,8 @@ def attribute(
     *,
     logs: opt.Logs = None,
     timeline: opt.Timeline = None,
+    aws: opt.Aws = None,
+    keep_pages: opt.KeepPages = None,
     since: opt.Since = None,
     until: opt.Until = None,
     lb: opt.LoadBalancer = None,
@@ -99,9 +101,10 @@ def attribute(
       forensics attribute --logs ./alb-logs --format csv --output verdicts.csv
     """
     settings = config.load(store=store, max_reject_share=max_reject_share)
-    question = _question(logs, timeline, since, until, lb)
+    question = _question(logs, timeline, since, until, lb, aws, keep_pages)
     with investigate(question, settings, _progress(quiet=quiet)) as incident:
         remark_on(incident.pulled, incident.problems)
+        remark_on_collection(incident.collection)
         _print(incident, output_format, output)
         _exit(incident)
 
@@ -111,6 +114,8 @@ def pull(
     *,
     logs: Annotated[str, typer.Option(help="s3://bucket/prefix, a folder, a file, or - for standard input.")],
     timeline: opt.Timeline = None,
+    aws: opt.Aws = None,
+    keep_pages: opt.KeepPages = None,
     since: opt.Since = None,
     until: opt.Until = None,
     lb: opt.LoadBalancer = None,
@@ -126,9 +131,10 @@ def pull(
       forensics pull --logs ./alb-logs --timeline ./dumps --store ./lake
     """
     settings = config.load(store=store, max_reject_share=max_reject_share)
-    window = config.window(since, until, datetime.now(UTC))
-    pulled = pull_logs(logs, timeline, window, lb, settings, _progress(quiet=quiet))
+    question = _question(logs, timeline, since, until, lb, aws, keep_pages)
+    pulled = pull_logs(logs, question, settings, _progress(quiet=quiet))
     remark_on(pulled.logs, pulled.problems)
+    remark_on_collection(pulled.collection)
     typer.echo(
         f"{pulled.logs.ingested:,} objects read ({pulled.logs.already_known:,} known before), "
         f"{pulled.logs.lines:,} lines = {pulled.logs.rows:,} requests + {pulled.logs.rejected:,} rejected; "
@@ -143,6 +149,8 @@ def report(
     *,
     logs: opt.Logs = None,
     timeline: opt.Timeline = None,
+    aws: opt.Aws = None,
+    keep_pages: opt.KeepPages = None,
     since: opt.Since = None,
     until: opt.Until = None,
     lb: opt.LoadBalancer = None,
@@ -159,9 +167,10 @@ def report(
       forensics report --logs ./alb-logs --timeline ./dumps
     """
     settings = config.load(store=store, max_reject_share=max_reject_share)
-    question = _question(logs, timeline, since, until, lb)
+    question = _question(logs, timeline, since, until, lb, aws, keep_pages)
     with investigate(question, settings, _progress(quiet=quiet)) as incident:
         remark_on(incident.pulled, incident.problems)
+        remark_on_collection(incident.collection)
         _write_page(incident, output, title="Gateway errors" + (f" of {lb}" if lb else ""))
         typer.echo(str(output))
         _exit(incident)
@@ -173,6 +182,8 @@ def explain(
     *,
     logs: opt.Logs = None,
     timeline: opt.Timeline = None,
+    aws: opt.Aws = None,
+    keep_pages: opt.KeepPages = None,
     since: opt.Since = None,
     until: opt.Until = None,
     lb: opt.LoadBalancer = None,
@@ -187,7 +198,7 @@ def explain(
       forensics explain 9065d49b265fc484 --logs ./alb-logs --timeline ./dumps
     """
     settings = config.load(store=store)
-    question = _question(logs, timeline, since, until, lb)
+    question = _question(logs, timeline, since, until, lb, aws, keep_pages)
     with investigate(question, settings, _progress(quiet=quiet)) as incident:
         story.render(explain_request(incident, wanted), console())
 
@@ -200,6 +211,8 @@ def sql(
     *,
     logs: opt.Logs = None,
     timeline: opt.Timeline = None,
+    aws: opt.Aws = None,
+    keep_pages: opt.KeepPages = None,
     since: opt.Since = None,
     until: opt.Until = None,
     lb: opt.LoadBalancer = None,
@@ -214,7 +227,7 @@ def sql(
       forensics sql < questions.sql
     """
     settings = config.load(store=store)
-    question = _question(logs, timeline, since, until, lb)
+    question = _question(logs, timeline, since, until, lb, aws, keep_pages)
     with investigate(question, settings, _progress(quiet=quiet)) as incident:
         if query is not None:
             _answer(incident, query)
@@ -246,9 +259,19 @@ def demo(
 
 
 def _question(
-    logs: str | None, timeline: Path | None, since: str | None, until: str | None, lb: str | None
+    logs: str | None,
+    timeline: Path | None,
+    since: str | None,
+    until: str | None,
+    lb: str | None,
+    aws: bool | None,  # noqa: FBT001 - as the option has it
+    keep_pages: Path | None,
 ) -> Question:
-    return Question(logs, timeline, config.window(since, until, datetime.now(UTC)), lb)
+    if keep_pages is not None:
+        if aws is False:
+            raise UsageError("--keep-pages keeps what AWS answers: --no-aws asks nothing")
+        aws = True
+    return Question(logs, timeline, config.window(since, until, datetime.now(UTC)), lb, aws, keep_pages)
 
 
 def _progress(*, quiet: bool) -> PullProgress | None:

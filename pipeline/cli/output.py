@@ -12,6 +12,7 @@ from pipeline.ingest.pull import PullSummary
 from pipeline.report.safety import visible
 from pipeline.report.whole_file import whole_file
 from pipeline.timeline.base import Problem
+from pipeline.timeline.collection import Collection
 
 _MOST_REMARKS = 20
 _FILE_WIDTH = 100
@@ -63,3 +64,17 @@ def remark_on(pulled: PullSummary | None, problems: list[Problem]) -> None:
     if pulled and pulled.left_out:
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(pulled.left_out.items()))
         remark(f"objects left out: {kinds}")
+
+
+def remark_on_collection(collection: Collection | None) -> None:
+    """Say what was asked of AWS, and how that compares with the budget."""
+    if collection is None:
+        return
+    retries = sum(call.retries for call in collection.calls)
+    files = sum(len(call.files) for call in collection.calls if call.action == "s3:GetObject")
+    remark(
+        f"asked AWS {collection.region or '(no region)'} in {collection.made:,} API calls "
+        f"(budget {collection.budget:,})"
+        + (f", {retries:,} repeated" if retries else "")
+        + (f", and {files:,} CloudTrail files" if files else "")
+    )

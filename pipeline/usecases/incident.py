@@ -1,10 +1,10 @@
 """The common ground of attribute, report, explain and sql: logs and timeline, joined and attributed."""
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
@@ -17,12 +17,15 @@ from pipeline.errors import RejectedLinesError, SourceError, UsageError
 from pipeline.ingest.lake import Lake
 from pipeline.ingest.pull import PullSummary, pull
 from pipeline.ingest.s3_options import S3Options
-from pipeline.model import COVERAGE, EVENTS, LIFETIMES, OBJECTS, REJECTED_LINES, REQUESTS, SETTINGS, Window
+from pipeline.model import LIFETIMES, OBJECTS, REJECTED_LINES, REQUESTS, Window
 from pipeline.timeline import archive
 from pipeline.timeline.base import Problem
 from pipeline.timeline.clocks import disagreements
+from pipeline.timeline.collection import Collection
 from pipeline.timeline.folder import read_timeline
 from pipeline.timeline.lifetimes import reconcile
+from pipeline.usecases import live
+from pipeline.usecases.live import bounds
 
 LOOK_BACK = timedelta(minutes=25)
 """Requests before the window tell how long a pair had been idle."""
@@ -34,12 +37,24 @@ Progress = Callable[[PullSummary, int], None]
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked: which logs, which timeline, which time, which load balancer."""
+    """What is asked: which logs, which timeline, which time, which load balancer.
+
+    Attributes:
+        aws: whether to collect the timeline from AWS; None: where a load balancer is all that is given.
+        keep_pages: new folder for what AWS answered, to be replayed as ``timeline``.
+    """
 
     logs: str | None = None
     timeline: Path | None = None
     window: Window = field(default_factory=Window)
     load_balancer: str | None = None
+    aws: bool | None = None
+    keep_pages: Path | None = None
+
+    def asks_aws(self, *, has_store: bool) -> bool:
+        """Whether the timeline is to be collected from AWS."""
+        alone = self.load_balancer is not None and self.logs is None and self.timeline is None
+        return self.aws if self.aws is not None else alone and not has_store
 
 
 @dataclass(frozen=True)
@@ -52,6 +67,7 @@ class Incident:
         pulled: what this run read, None when it read only the lake.
         problems: parts of the timeline that could not be used.
         requests: lines in the window.
+        collection: what was asked of AWS, None when nothing was.
     """
 
     engine: Engine
@@ -59,6 +75,7 @@ class Incident:
     pulled: PullSummary | None
     problems: list[Problem]
     requests: int
+    collection: Collection | None = None
 
     @property
     def is_incomplete(self) -> bool:
@@ -84,8 +101,9 @@ def investigate(
     """
     with ExitStack() as stack:
         store = settings.store
+        asks_aws = question.asks_aws(has_store=(store / "ledger.sqlite").exists())
         if question.logs is not None:
-            store = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="forensics-")))
+            store = Path(stack.enter_context(_temporary()))
         elif not (store / "ledger.sqlite").exists():
             raise UsageError(
                 f"no logs: {store} holds nothing yet; give --logs s3://bucket/prefix or a folder, "
@@ -107,11 +125,16 @@ def investigate(
             refuse_too_many_rejects(pulled, settings.max_reject_share)
         engine = stack.enter_context(Engine(settings.memory_limit, settings.threads))
         attach_logs(engine, lake, question)
-        problems = _attach_timeline(engine, question, store)
+        collection, pages = None, None
+        if asks_aws:
+            pages = question.keep_pages or Path(stack.enter_context(_temporary())) / "pages"
+            collection = live.collect(engine, question.window, question.load_balancer, settings, pages)
+        problems = _attach_timeline(engine, [question.timeline, pages], store)
+        problems += live.missing_log_lines(engine, question.window)
         verdicts = attribute(engine, question.window)
-        engine.keep("traffic", "marts/traffic", _bounds(question.window))
-        requests = engine.frame("marts/requests_in_window", _bounds(question.window))["requests"].item()
-        yield Incident(engine, verdicts.attributions, pulled, problems, requests)
+        engine.keep("traffic", "marts/traffic", bounds(question.window))
+        requests = engine.frame("marts/requests_in_window", bounds(question.window))["requests"].item()
+        yield Incident(engine, verdicts.attributions, pulled, problems, requests, collection)
 
 
 def attach_logs(engine: Engine, lake: Lake, question: Question) -> None:
@@ -158,20 +181,21 @@ def refuse_too_many_rejects(pulled: PullSummary, max_share: float) -> None:
         )
 
 
-def _attach_timeline(engine: Engine, question: Question, store: Path) -> list[Problem]:
+def _attach_timeline(engine: Engine, folders: Sequence[Path | None], store: Path) -> list[Problem]:
     problems: list[Problem] = []
     frames = archive.recall_all(store)
-    if question.timeline is not None:
-        timeline = read_timeline(question.timeline)
+    given = [folder for folder in folders if folder is not None]
+    if given:
+        timeline = read_timeline(*given)
         problems = timeline.problems
-        frames = {"events": timeline.events, "coverage": timeline.coverage, "settings": timeline.settings}
-    for table in (EVENTS, COVERAGE, SETTINGS):
-        engine.attach(table.name, frames[table.name])
+        frames = timeline.frames()
+    for name, rows in frames.items():
+        engine.attach(name, rows)
     sightings = observe_traffic(engine)
     problems = [*problems, *disagreements(frames["events"], sightings)]
     engine.attach(LIFETIMES.name, reconcile(frames["events"], frames["settings"], sightings))
     return problems
 
 
-def _bounds(window: Window) -> dict[str, datetime | None]:
-    return {"since": window.since, "until": window.until}
+def _temporary() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="forensics-")

@@ -1,17 +1,29 @@
 """Bring logs and timeline dumps into the lake."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.config import Settings
+from pipeline.engine.duckdb import Engine
 from pipeline.ingest import pull as ingest
 from pipeline.ingest.lake import Lake
 from pipeline.ingest.s3_options import S3Options
-from pipeline.model import Window
 from pipeline.timeline import archive
 from pipeline.timeline.base import Problem
+from pipeline.timeline.collection import Collection
 from pipeline.timeline.folder import read_timeline
-from pipeline.usecases.incident import Progress, refuse_nothing, refuse_too_many_rejects
+from pipeline.usecases import live
+from pipeline.usecases.incident import (
+    Progress,
+    Question,
+    attach_logs,
+    refuse_nothing,
+    refuse_too_many_rejects,
+)
+
+_STAMP = "%Y%m%dT%H%M%S.%fZ"
 
 
 @dataclass(frozen=True)
@@ -21,41 +33,58 @@ class Pulled:
     logs: ingest.PullSummary
     events: int
     problems: list[Problem]
+    collection: Collection | None = None
 
 
 def pull(
     logs: str,
-    timeline: Path | None,
-    window: Window,
-    load_balancer: str | None,
+    question: Question,
     settings: Settings,
     progress: Progress | None = None,
 ) -> Pulled:
-    """Read logs (and dumps) into the store; what it already holds is left as it is.
+    """Read logs, dumps and AWS's answers into the store; what it already holds is left as it is.
+
+    What AWS answered is kept as it came, in a new folder below ``timeline/pages``.
+
+    Args:
+        logs: where the logs are.
+        question: timeline, window, load balancer, and whether to ask AWS.
+        settings: where the store is.
+        progress: called after each object.
 
     Raises:
         SourceError: logs or timeline cannot be reached.
         StoreError: the store cannot be written.
         RejectedLinesError: too many lines are no entries; they are stored with their reasons all the same.
     """
-    events, problems = 0, []
-    if timeline is not None:
-        found = read_timeline(timeline)
-        events, problems = found.events.height, found.problems
-        archive.keep(
-            settings.store,
-            {"events": found.events, "coverage": found.coverage, "settings": found.settings},
-        )
     with Lake.open(settings.store) as lake:
         summary = ingest.pull(
             logs,
             lake,
-            window,
-            load_balancer=load_balancer,
+            question.window,
+            load_balancer=question.load_balancer,
             progress=progress,
             workers=settings.threads,
             s3=S3Options.of(settings),
         )
+        collection, pages = None, None
+        if question.aws:
+            pages = (
+                question.keep_pages or settings.store / "timeline" / "pages" / f"{datetime.now(UTC):{_STAMP}}"
+            )
+            with Engine(settings.memory_limit, settings.threads) as engine:
+                attach_logs(engine, lake, question)
+                collection = live.collect(engine, question.window, question.load_balancer, settings, pages)
+    events, problems = _keep([folder for folder in (question.timeline, pages) if folder], settings)
     refuse_nothing(summary, logs)
     refuse_too_many_rejects(summary, settings.max_reject_share)
-    return Pulled(summary, events, problems)
+    return Pulled(summary, events, problems, collection)
+
+
+def _keep(folders: Sequence[Path], settings: Settings) -> tuple[int, list[Problem]]:
+    """Store what the folders tell; the number of events and what could not be used."""
+    if not folders:
+        return 0, []
+    found = read_timeline(*folders)
+    archive.keep(settings.store, found.frames())
+    return found.events.height, found.problems
