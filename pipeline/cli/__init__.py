@@ -98,10 +98,11 @@ def attribute(
       forensics attribute --since 24h
       forensics attribute --logs ./alb-logs --timeline ./dumps
       forensics attribute --logs s3://my-logs/prefix --timeline ./dumps --since 6h --lb shop
+      forensics attribute --logs s3://my-logs/prefix --aws --since 6h --keep-pages ./pages
       forensics attribute --logs ./alb-logs --format csv --output verdicts.csv
     """
     settings = config.load(store=store, max_reject_share=max_reject_share)
-    question = _question(logs, timeline, since, until, lb, aws, keep_pages)
+    question = _question(logs, timeline, since, until, lb, aws=aws, keep_pages=keep_pages)
     with investigate(question, settings, _progress(quiet=quiet)) as incident:
         remark_on(incident.pulled, incident.problems)
         remark_on_collection(incident.collection)
@@ -115,7 +116,6 @@ def pull(
     logs: Annotated[str, typer.Option(help="s3://bucket/prefix, a folder, a file, or - for standard input.")],
     timeline: opt.Timeline = None,
     aws: opt.Aws = None,
-    keep_pages: opt.KeepPages = None,
     since: opt.Since = None,
     until: opt.Until = None,
     lb: opt.LoadBalancer = None,
@@ -129,10 +129,11 @@ def pull(
     Examples:
       forensics pull --logs s3://my-logs/prefix --since 24h
       forensics pull --logs ./alb-logs --timeline ./dumps --store ./lake
+      forensics pull --logs s3://my-logs/prefix --aws --since 24h
     """
     settings = config.load(store=store, max_reject_share=max_reject_share)
-    question = _question(logs, timeline, since, until, lb, aws, keep_pages)
-    pulled = pull_logs(logs, question, settings, _progress(quiet=quiet))
+    window = config.window(since, until, datetime.now(UTC))
+    pulled = pull_logs(logs, timeline, window, lb, settings, _progress(quiet=quiet), aws=bool(aws))
     remark_on(pulled.logs, pulled.problems)
     remark_on_collection(pulled.collection)
     typer.echo(
@@ -167,7 +168,7 @@ def report(
       forensics report --logs ./alb-logs --timeline ./dumps
     """
     settings = config.load(store=store, max_reject_share=max_reject_share)
-    question = _question(logs, timeline, since, until, lb, aws, keep_pages)
+    question = _question(logs, timeline, since, until, lb, aws=aws, keep_pages=keep_pages)
     with investigate(question, settings, _progress(quiet=quiet)) as incident:
         remark_on(incident.pulled, incident.problems)
         remark_on_collection(incident.collection)
@@ -198,7 +199,7 @@ def explain(
       forensics explain 9065d49b265fc484 --logs ./alb-logs --timeline ./dumps
     """
     settings = config.load(store=store)
-    question = _question(logs, timeline, since, until, lb, aws, keep_pages)
+    question = _question(logs, timeline, since, until, lb, aws=aws, keep_pages=keep_pages)
     with investigate(question, settings, _progress(quiet=quiet)) as incident:
         story.render(explain_request(incident, wanted), console())
 
@@ -227,7 +228,7 @@ def sql(
       forensics sql < questions.sql
     """
     settings = config.load(store=store)
-    question = _question(logs, timeline, since, until, lb, aws, keep_pages)
+    question = _question(logs, timeline, since, until, lb, aws=aws, keep_pages=keep_pages)
     with investigate(question, settings, _progress(quiet=quiet)) as incident:
         if query is not None:
             _answer(incident, query)
@@ -264,12 +265,11 @@ def _question(
     since: str | None,
     until: str | None,
     lb: str | None,
-    aws: bool | None,  # noqa: FBT001 - as the option has it
+    *,
+    aws: bool | None,
     keep_pages: Path | None,
 ) -> Question:
-    if keep_pages is not None:
-        if aws is False:
-            raise UsageError("--keep-pages keeps what AWS answers: --no-aws asks nothing")
+    if keep_pages is not None and aws is None:
         aws = True
     return Question(logs, timeline, config.window(since, until, datetime.now(UTC)), lb, aws, keep_pages)
 

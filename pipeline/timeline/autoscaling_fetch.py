@@ -42,6 +42,9 @@ def _activities(scope: Scope, ask: "Collector", seen: "_Seen") -> None:
     """Newest first: a listing that breaks off still covers the time since its oldest activity."""
     now = datetime.now(UTC)
     since, until = max(scope.since - BEFORE, now - REACH), min(scope.until + AFTER, now)
+    if since >= until:
+        ask.forgotten(api.ACTIVITIES, REACH)
+        return
     bounds: dict[str, Any] = {}
     if ask.takes(api.ACTIVITIES, "Filters"):
         bounds["Filters"] = [_bound("Lower", since), _bound("Upper", until)]

@@ -32,7 +32,7 @@ class Api:
 
     service: str
     operation: str
-    size: Mapping[str, int] = field(default_factory=dict)
+    size: Mapping[str, int] = field(default_factory=dict, hash=False)
     once: int = 0
     per_load_balancer: int = 0
     per_day: int = 0
@@ -58,6 +58,9 @@ MOST_TARGET_GROUPS = 20
 MOST_GROUPS = 20
 """Auto Scaling groups whose hooks, refreshes and warm pools are asked for."""
 
+MOST_PASTS = 30
+"""Instances that went whose launch is looked up."""
+
 LOAD_BALANCERS = Api("elbv2", "DescribeLoadBalancers", per_load_balancer=1)
 LOAD_BALANCER_ATTRIBUTES = Api("elbv2", "DescribeLoadBalancerAttributes", per_load_balancer=1)
 LISTENERS = Api("elbv2", "DescribeListeners", {"PageSize": 400}, per_load_balancer=1)
@@ -74,7 +77,9 @@ INSTANCES = Api("ec2", "DescribeInstances", {"MaxResults": 1000}, once=10)
 INTERFACES = Api("ec2", "DescribeNetworkInterfaces", {"MaxResults": 1000}, once=10)
 INSTANCE_STATUS = Api("ec2", "DescribeInstanceStatus", {"MaxResults": 1000}, once=5)
 SPOT_REQUESTS = Api("ec2", "DescribeSpotInstanceRequests", {"MaxResults": 1000}, once=2)
-LOOKUP = Api("cloudtrail", "LookupEvents", {"MaxResults": 50}, once=30, per_day=40, per_second=2.0)
+LOOKUP = Api(
+    "cloudtrail", "LookupEvents", {"MaxResults": 50}, once=30 + MOST_PASTS, per_day=40, per_second=2.0
+)
 METRICS = Api("cloudwatch", "GetMetricData", once=1, per_load_balancer=1, per_day=1)
 
 APIS = (

@@ -25,7 +25,10 @@ def fetch(scope: Scope, ask: "Collector") -> None:
     now = datetime.now(UTC)
     since, until = max(scope.since, now - KEPT), min(scope.until, now)
     queries = list(_queries(scope))
-    if since >= until or not queries:
+    if not queries:
+        return
+    if since >= until:
+        ask.forgotten(api.METRICS, KEPT)
         return
     asked = [
         ask.ask(

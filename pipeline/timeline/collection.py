@@ -18,6 +18,8 @@ NAME = "collection"
 FILE = "collection.json"
 _MOST_BYTES = 64 << 20
 _MOST_NAMES = 8
+_CHECK_ONLY = "cloudwatch"
+"""Its counts check the log; no verdict rests on them."""
 
 
 @dataclass
@@ -142,16 +144,19 @@ def parse(document: Document, findings: Findings) -> None:
             findings.problem(ref, "span without source, covered_from or covered_to")
             continue
         findings.covered(source, covered_from, covered_to, document.ref)
-    failed: dict[tuple[str, str], list[str]] = {}
+    failed: dict[tuple[str, str], list[Record]] = {}
     for _, call in records(document, "calls", findings):
         fault, message = text(call, "fault"), text(call, "message")
         if fault and message:
-            failed.setdefault((fault, message), []).append(_about(call))
+            failed.setdefault((fault, message), []).append(call)
     region = text(mapping(document.value, "collection"), "region") or "no region"
     for (_, message), asked in failed.items():
-        names = list(dict.fromkeys(asked))
+        names = list(dict.fromkeys(_about(call) for call in asked))
         more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-        findings.problem(f"aws {region}", f"{', '.join(names[:_MOST_NAMES])}{more}: {message}")
+        is_loss = any(text(call, "source") != _CHECK_ONLY for call in asked)
+        findings.problem(
+            f"aws {region}", f"{', '.join(names[:_MOST_NAMES])}{more}: {message}", is_loss=is_loss
+        )
 
 
 def _about(call: Record) -> str:

@@ -9,7 +9,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TextIO
 from urllib.parse import quote
@@ -94,6 +94,12 @@ class Collector:
         with self._lock:
             self.record.calls.append(call)
         return call
+
+    def forgotten(self, api: Api, kept: timedelta) -> None:
+        """Note that AWS keeps nothing of the window any more, so that nothing is asked."""
+        call = self.began(api.service, api.action, None)
+        call.fault = "forgotten"
+        call.message = f"not asked: AWS keeps {kept.days} days, and the time asked for is older"
 
     def covered(self, source: str, covered_from: datetime, covered_to: datetime) -> None:
         """Note that a source observed a span; an empty one is none."""

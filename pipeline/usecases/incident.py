@@ -52,9 +52,18 @@ class Question:
     keep_pages: Path | None = None
 
     def asks_aws(self, *, has_store: bool) -> bool:
-        """Whether the timeline is to be collected from AWS."""
+        """Whether the timeline is to be collected from AWS.
+
+        Raises:
+            UsageError: pages are to be kept of nothing, or among others.
+        """
         alone = self.load_balancer is not None and self.logs is None and self.timeline is None
-        return self.aws if self.aws is not None else alone and not has_store
+        asks = self.aws if self.aws is not None else alone and not has_store
+        if self.keep_pages is not None and not asks:
+            raise UsageError("--keep-pages keeps what AWS answers, and --no-aws asks nothing: leave one out")
+        if self.keep_pages is not None and self.keep_pages.exists() and any(self.keep_pages.iterdir()):
+            raise UsageError(f"--keep-pages {self.keep_pages}: is not empty; give a new folder")
+        return asks
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _UNBOUNDED = timedelta(days=1)
 """Length of the window where neither options nor logs say one."""
+_REGION_AT = 3
+"""Place of the region in an ARN."""
 
 
 def collect(
@@ -58,7 +60,7 @@ def _span(window: Window, seen: pl.DataFrame) -> tuple[datetime, datetime]:
 def _region(load_balancer: str | None, seen: pl.DataFrame) -> str | None:
     """Where the load balancers are: as their ARN says, else as the target groups in the logs say."""
     if load_balancer is not None and load_balancer.startswith("arn:"):
-        return load_balancer.split(":")[3]
+        return load_balancer.split(":")[_REGION_AT] if load_balancer.count(":") > _REGION_AT else None
     return max(seen["region"].drop_nulls().to_list(), default=None)
 
 
@@ -82,8 +84,8 @@ def missing_log_lines(engine: Engine, window: Window) -> list[Problem]:
         Problem(
             row["elb"],
             f"the log lacks at least {row['missing']:,} of the {row['counted']:,} 502s and 504s that "
-            f"CloudWatch counted in {row['minutes']:,} minutes, the first at {row['first_minute']:%Y-%m-%d %H:%M} UTC: "
-            "access logs are best effort, and may come late",
+            f"CloudWatch counted in {row['minutes']:,} minutes, the first at "
+            f"{row['first_minute']:%Y-%m-%d %H:%M} UTC: access logs are best effort, and may come late",
         )
         for row in short.iter_rows(named=True)
     ]

@@ -10,6 +10,7 @@ from pipeline.engine.duckdb import Engine
 from pipeline.ingest import pull as ingest
 from pipeline.ingest.lake import Lake
 from pipeline.ingest.s3_options import S3Options
+from pipeline.model import Window
 from pipeline.timeline import archive
 from pipeline.timeline.base import Problem
 from pipeline.timeline.collection import Collection
@@ -38,19 +39,17 @@ class Pulled:
 
 def pull(
     logs: str,
-    question: Question,
+    timeline: Path | None,
+    window: Window,
+    load_balancer: str | None,
     settings: Settings,
     progress: Progress | None = None,
+    *,
+    aws: bool = False,
 ) -> Pulled:
     """Read logs, dumps and AWS's answers into the store; what it already holds is left as it is.
 
     What AWS answered is kept as it came, in a new folder below ``timeline/pages``.
-
-    Args:
-        logs: where the logs are.
-        question: timeline, window, load balancer, and whether to ask AWS.
-        settings: where the store is.
-        progress: called after each object.
 
     Raises:
         SourceError: logs or timeline cannot be reached.
@@ -61,21 +60,19 @@ def pull(
         summary = ingest.pull(
             logs,
             lake,
-            question.window,
-            load_balancer=question.load_balancer,
+            window,
+            load_balancer=load_balancer,
             progress=progress,
             workers=settings.threads,
             s3=S3Options.of(settings),
         )
         collection, pages = None, None
-        if question.aws:
-            pages = (
-                question.keep_pages or settings.store / "timeline" / "pages" / f"{datetime.now(UTC):{_STAMP}}"
-            )
+        if aws:
+            pages = settings.store / "timeline" / "pages" / f"{datetime.now(UTC):{_STAMP}}"
             with Engine(settings.memory_limit, settings.threads) as engine:
-                attach_logs(engine, lake, question)
-                collection = live.collect(engine, question.window, question.load_balancer, settings, pages)
-    events, problems = _keep([folder for folder in (question.timeline, pages) if folder], settings)
+                attach_logs(engine, lake, Question(window=window, load_balancer=load_balancer))
+                collection = live.collect(engine, window, load_balancer, settings, pages)
+    events, problems = _keep([folder for folder in (timeline, pages) if folder], settings)
     refuse_nothing(summary, logs)
     refuse_too_many_rejects(summary, settings.max_reject_share)
     return Pulled(summary, events, problems, collection)
