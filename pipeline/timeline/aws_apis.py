@@ -64,7 +64,7 @@ MOST_PASTS = 30
 LOAD_BALANCERS = Api("elbv2", "DescribeLoadBalancers", per_load_balancer=1)
 LOAD_BALANCER_ATTRIBUTES = Api("elbv2", "DescribeLoadBalancerAttributes", per_load_balancer=1)
 LISTENERS = Api("elbv2", "DescribeListeners", {"PageSize": 400}, per_load_balancer=1)
-TARGET_GROUPS = Api("elbv2", "DescribeTargetGroups", {"PageSize": 400}, per_load_balancer=1)
+TARGET_GROUPS = Api("elbv2", "DescribeTargetGroups", {"PageSize": 400}, per_load_balancer=2)
 TARGET_GROUP_ATTRIBUTES = Api("elbv2", "DescribeTargetGroupAttributes", per_load_balancer=MOST_TARGET_GROUPS)
 TARGET_HEALTH = Api("elbv2", "DescribeTargetHealth", per_load_balancer=MOST_TARGET_GROUPS)
 ACTIVITIES = Api("autoscaling", "DescribeScalingActivities", {"MaxRecords": 100}, once=5, per_day=10)

@@ -20,8 +20,8 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-FAULTS = (ClientError, BotoCoreError, ResponseParserError)
-"""Everything that a call can raise."""
+FAULTS = (ClientError, BotoCoreError, ResponseParserError, LookupError, ValueError, TypeError, AttributeError)
+"""Everything that a call can raise; the last four where an answer is well-formed, but not AWS's."""
 
 _DENIED = {
     *("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError", "403"),
@@ -80,9 +80,10 @@ def explain(problem: Exception, action: str) -> Fault:
         return Fault(
             "unreachable", f"cannot be reached ({problem}); check network and endpoint", is_for_service=True
         )
-    if isinstance(problem, ResponseParserError):
-        return Fault("failed", f"answered with what is no answer ({str(problem)[:200]})")
-    return Fault("failed", f"{problem}; check the AWS configuration")
+    if isinstance(problem, BotoCoreError):
+        return Fault("failed", f"{problem}; check the AWS configuration")
+    words = f"{type(problem).__name__}: {str(problem)[:200]}"
+    return Fault("failed", f"answered with what is no answer of AWS ({words}); is there a proxy?")
 
 
 def _answered(problem: ClientError, action: str) -> Fault:

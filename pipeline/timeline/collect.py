@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline import __version__
-from pipeline.errors import StoreError, UsageError
+from pipeline.errors import StoreError
 from pipeline.timeline import autoscaling, cloudtrail, cloudtrail_files, cloudwatch, ec2, elbv2
 from pipeline.timeline.aws_apis import budget
 from pipeline.timeline.cloudtrail_files import Trail
-from pipeline.timeline.collection import Collection
+from pipeline.timeline.collection import Collection, refuse_full
 from pipeline.timeline.collector import Collector, region_of_chain
 from pipeline.timeline.scope import Scope
 
@@ -46,16 +46,6 @@ def collect(
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return record
-
-
-def refuse_full(folder: Path) -> None:
-    """Stop before anything is asked when the pages would mix with others.
-
-    Raises:
-        UsageError: the folder holds something, or is no folder.
-    """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{folder} is not empty: pages of two collections must not mix; give a new folder")
 
 
 def _finish(record: Collection, partial: Path, folder: Path) -> None:

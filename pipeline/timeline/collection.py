@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from pipeline.errors import UsageError
 from pipeline.timeline.base import Document, Findings
 from pipeline.timeline.instants import read_instant
 from pipeline.timeline.shapes import Record, instant, mapping, objects, records, text, texts
@@ -106,6 +107,16 @@ def _as_text(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
     raise TypeError(type(value).__name__)
+
+
+def refuse_full(folder: Path) -> None:
+    """Stop before anything is asked when the pages would mix with others.
+
+    Raises:
+        UsageError: the folder holds something, or is no folder.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder} is not empty: pages of two collections must not mix; give a new folder")
 
 
 def page_times(folder: Path) -> dict[Path, datetime]:

@@ -21,7 +21,7 @@ from pipeline.model import LIFETIMES, OBJECTS, REJECTED_LINES, REQUESTS, Window
 from pipeline.timeline import archive
 from pipeline.timeline.base import Problem
 from pipeline.timeline.clocks import disagreements
-from pipeline.timeline.collection import Collection
+from pipeline.timeline.collection import Collection, refuse_full
 from pipeline.timeline.folder import read_timeline
 from pipeline.timeline.lifetimes import reconcile
 from pipeline.usecases import live
@@ -61,8 +61,8 @@ class Question:
         asks = self.aws if self.aws is not None else alone and not has_store
         if self.keep_pages is not None and not asks:
             raise UsageError("--keep-pages keeps what AWS answers, and --no-aws asks nothing: leave one out")
-        if self.keep_pages is not None and self.keep_pages.exists() and any(self.keep_pages.iterdir()):
-            raise UsageError(f"--keep-pages {self.keep_pages}: is not empty; give a new folder")
+        if self.keep_pages is not None:
+            refuse_full(self.keep_pages)
         return asks
 
 

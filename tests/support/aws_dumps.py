@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from pipeline.timeline.instants import read_instant
 
@@ -72,7 +73,8 @@ class Dumps:
         if operation == "GetMetricData":
             return {"MetricDataResults": self._metrics(asked)}
         if operation == "DescribeWarmPool":
-            return self.named.get(f"describe-warm-pool.{asked['AutoScalingGroupName']}", {"Instances": []})
+            group = quote(asked["AutoScalingGroupName"], safe="")
+            return self.named.get(f"describe-warm-pool.{group}", {"Instances": []})
         if operation in _OF_ONE:
             dump, key = _OF_ONE[operation]
             name = self._name(asked.get("LoadBalancerArn") or asked["TargetGroupArn"])
@@ -141,7 +143,9 @@ def _fits(operation: str, row: Json, asked: Json) -> bool:
         return after and (not upper or started_at <= read_instant(upper[0]))
     if operation == "DescribeInstances":
         return any(_instance_fits(one, filters) for one in row["Instances"])
-    values = {"vpc-id": row.get("VpcId"), "status-code": row.get("Status", {}).get("Code")}
+    status = row.get("Status")
+    code = status.get("Code") if isinstance(status, dict) else None
+    values = {"vpc-id": row.get("VpcId"), "status-code": code}
     named = {
         "Names": row.get("LoadBalancerName"),
         "AutoScalingGroupName": row.get("AutoScalingGroupName"),
