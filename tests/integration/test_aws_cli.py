@@ -16,6 +16,7 @@ from pipeline.config import Settings
 from pipeline.model import Window
 from pipeline.timeline import aws_apis, collector
 from pipeline.usecases.incident import Question, investigate
+from pipeline.usecases.lake import check
 from pipeline.usecases.pull import pull
 from tests.support.aws_replay import Replay, Trouble, replay
 from tests.support.recent_day import RecentDay, recent_day
@@ -158,6 +159,7 @@ def test_pull_keeps_the_pages_of_every_run_below_the_store(
         kept = sorted((tmp_path / "timeline" / "pages").iterdir())
         assert len(kept) == run
         assert all((folder / "collection.json").exists() for folder in kept)
+    assert check(settings).findings == []
     asked_before = len(aws.asked)
     from_store = Question(window=window(day), load_balancer="shop")
     with investigate(from_store, settings) as incident:
