@@ -105,5 +105,5 @@ def budget(load_balancers: int, hours: float) -> int:
 
 
 def started_days(hours: float) -> int:
-    """Days of a window, the last one counted whole when more than an hour of it is asked for; at least one."""
+    """Days of a window, at least one; the last one counts when more than an hour of it is asked for."""
     return max(1, ceil((hours - 1) / 24))

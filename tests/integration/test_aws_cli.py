@@ -4,8 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,20 +13,14 @@ import pytest
 
 from pipeline.config import Settings
 from pipeline.model import Window
-from pipeline.timeline import aws_apis, collector
 from pipeline.usecases.incident import Question, investigate
 from pipeline.usecases.lake import check
 from pipeline.usecases.pull import pull
 from tests.support.aws_replay import Replay, Trouble, replay
-from tests.support.recent_day import RecentDay, recent_day
+from tests.support.recent_day import RecentDay
 
 ROOT = Path(__file__).resolve().parents[2]
 ELB = "app/shop/7157993d65725fa4"
-
-
-@pytest.fixture(scope="module")
-def day(tmp_path_factory: pytest.TempPathFactory) -> RecentDay:
-    return recent_day(tmp_path_factory.mktemp("day"))
 
 
 @dataclass(frozen=True)
@@ -88,16 +81,6 @@ def test_pages_that_would_be_lost_or_mixed_are_refused(
     run = attribute(*asked(day), *words, "--keep-pages", str(tmp_path))
     assert (run.code, run.rows) == (2, [])
     assert "Traceback" not in run.remarks
-
-
-@pytest.fixture
-def aws(day: RecentDay, monkeypatch: pytest.MonkeyPatch) -> Iterator[Replay]:
-    monkeypatch.setattr(aws_apis, "LOOKUP", replace(aws_apis.LOOKUP, per_second=None))
-    monkeypatch.setattr(collector, "ATTEMPTS", 1)
-    with replay(day.aws) as server:
-        for name, value in server.environment().items():
-            monkeypatch.setenv(name, value)
-        yield server
 
 
 def question(day: RecentDay, load_balancer: str | None = None) -> Question:
