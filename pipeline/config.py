@@ -50,6 +50,9 @@ class Settings(BaseSettings):
     assume_role: Annotated[
         str | None, Field(pattern=_ROLE_ARN, description="ARN of the IAM role to read buckets as")
     ] = None
+    trail: Annotated[str | None, Field(description="s3://bucket/prefix of CloudTrail files to collect")] = (
+        None
+    )
 
     @classmethod
     def settings_customise_sources(

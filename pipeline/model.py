@@ -250,6 +250,20 @@ SETTINGS = Table(
     ),
 )
 
+METRICS = Table(
+    "metrics",
+    "load balancer or target group, CloudWatch metric and minute",
+    pa.schema(
+        [
+            column("elb", TEXT, "resource id of the load balancer, app/name/id", required=True),
+            column("target_group", TEXT, "targetgroup/name/id; NULL: the load balancer as a whole"),
+            column("metric", TEXT, "name as CloudWatch has it, e.g. HTTPCode_ELB_502_Count", required=True),
+            column("minute", INSTANT, "start of the minute", required=True),
+            column("value", REAL, "count, or hosts", required=True),
+        ]
+    ),
+)
+
 LIFETIMES = Table(
     "lifetimes",
     "node or pod, and the interval in which it held its address",
@@ -383,6 +397,7 @@ TABLES = (
     EVENTS,
     COVERAGE,
     SETTINGS,
+    METRICS,
     LIFETIMES,
     CANDIDATES,
     ATTRIBUTIONS,

@@ -14,7 +14,7 @@ import typer
 from pipeline import __version__, config
 from pipeline.cli import lake
 from pipeline.cli import options as opt
-from pipeline.cli.output import console, counted, remark, remark_on, sink
+from pipeline.cli.output import console, counted, remark, remark_on, remark_on_collection, sink
 from pipeline.cli.progress import PullProgress
 from pipeline.cli.watch import watch
 from pipeline.errors import ForensicsError, UsageError
@@ -85,6 +85,8 @@ def attribute(
     *,
     logs: opt.Logs = None,
     timeline: opt.Timeline = None,
+    aws: opt.Aws = None,
+    keep_pages: opt.KeepPages = None,
     since: opt.Since = None,
     until: opt.Until = None,
     lb: opt.LoadBalancer = None,
@@ -102,12 +104,14 @@ def attribute(
       forensics attribute --lb shop --since 6h
       forensics attribute --logs ./alb-logs --timeline ./dumps
       forensics attribute --logs s3://my-logs/prefix --timeline ./dumps --since 6h --lb shop
+      forensics attribute --logs s3://my-logs/prefix --aws --since 6h --keep-pages ./pages
       forensics attribute --logs ./alb-logs --format csv --output verdicts.csv
     """
     settings = config.load(store=store, max_reject_share=max_reject_share)
-    question = _question(logs, timeline, since, until, lb)
+    question = _question(logs, timeline, since, until, lb, aws=aws, keep_pages=keep_pages)
     with investigate(question, settings, _progress(quiet=quiet)) as incident:
         remark_on(incident.pulled, incident.problems, incident.discovered)
+        remark_on_collection(incident.collection)
         _print(incident, output_format, output)
         _exit(incident)
 
@@ -117,6 +121,7 @@ def pull(
     *,
     logs: opt.Logs = None,
     timeline: opt.Timeline = None,
+    aws: opt.Aws = None,
     since: opt.Since = None,
     until: opt.Until = None,
     lb: opt.LoadBalancer = None,
@@ -131,11 +136,13 @@ def pull(
       forensics pull --lb shop --since 24h
       forensics pull --logs s3://my-logs/prefix --since 24h
       forensics pull --logs ./alb-logs --timeline ./dumps --store ./lake
+      forensics pull --logs s3://my-logs/prefix --aws --since 24h
     """
     settings = config.load(store=store, max_reject_share=max_reject_share)
     window = config.window(since, until, datetime.now(UTC))
-    pulled = pull_logs(logs, timeline, window, lb, settings, _progress(quiet=quiet))
+    pulled = pull_logs(logs, timeline, window, lb, settings, _progress(quiet=quiet), aws=bool(aws))
     remark_on(pulled.logs, pulled.problems, pulled.discovered)
+    remark_on_collection(pulled.collection)
     typer.echo(
         f"{pulled.logs.ingested:,} objects read ({pulled.logs.already_known:,} known before), "
         f"{counted(pulled.logs)}; "
@@ -150,6 +157,8 @@ def report(
     *,
     logs: opt.Logs = None,
     timeline: opt.Timeline = None,
+    aws: opt.Aws = None,
+    keep_pages: opt.KeepPages = None,
     since: opt.Since = None,
     until: opt.Until = None,
     lb: opt.LoadBalancer = None,
@@ -166,9 +175,10 @@ def report(
       forensics report --logs ./alb-logs --timeline ./dumps
     """
     settings = config.load(store=store, max_reject_share=max_reject_share)
-    question = _question(logs, timeline, since, until, lb)
+    question = _question(logs, timeline, since, until, lb, aws=aws, keep_pages=keep_pages)
     with investigate(question, settings, _progress(quiet=quiet)) as incident:
         remark_on(incident.pulled, incident.problems, incident.discovered)
+        remark_on_collection(incident.collection)
         _write_page(incident, output, title="Gateway errors" + (f" of {lb}" if lb else ""))
         typer.echo(str(output))
         _exit(incident)
@@ -180,6 +190,8 @@ def explain(
     *,
     logs: opt.Logs = None,
     timeline: opt.Timeline = None,
+    aws: opt.Aws = None,
+    keep_pages: opt.KeepPages = None,
     since: opt.Since = None,
     until: opt.Until = None,
     lb: opt.LoadBalancer = None,
@@ -194,7 +206,7 @@ def explain(
       forensics explain 9065d49b265fc484 --logs ./alb-logs --timeline ./dumps
     """
     settings = config.load(store=store)
-    question = _question(logs, timeline, since, until, lb)
+    question = _question(logs, timeline, since, until, lb, aws=aws, keep_pages=keep_pages)
     with investigate(question, settings, _progress(quiet=quiet)) as incident:
         story.render(explain_request(incident, wanted), console())
 
@@ -204,6 +216,8 @@ def audit(
     *,
     logs: opt.Logs = None,
     timeline: opt.Timeline = None,
+    aws: opt.Aws = None,
+    keep_pages: opt.KeepPages = None,
     since: opt.Since = None,
     until: opt.Until = None,
     lb: opt.LoadBalancer = None,
@@ -220,9 +234,10 @@ def audit(
       forensics audit --logs ./alb-logs --timeline ./dumps --format sarif --output audit.sarif
     """
     settings = config.load(store=store)
-    question = _question(logs, timeline, since, until, lb)
+    question = _question(logs, timeline, since, until, lb, aws=aws, keep_pages=keep_pages)
     with investigate(question, settings, _progress(quiet=quiet)) as incident:
-        remark_on(incident.pulled, incident.problems)
+        remark_on(incident.pulled, incident.problems, incident.discovered)
+        remark_on_collection(incident.collection)
         found = audit_settings(incident)
         if output_format == "table" and output is None:
             findings.render(found, console())
@@ -245,6 +260,8 @@ def sql(
     *,
     logs: opt.Logs = None,
     timeline: opt.Timeline = None,
+    aws: opt.Aws = None,
+    keep_pages: opt.KeepPages = None,
     since: opt.Since = None,
     until: opt.Until = None,
     lb: opt.LoadBalancer = None,
@@ -259,7 +276,7 @@ def sql(
       forensics sql < questions.sql
     """
     settings = config.load(store=store)
-    question = _question(logs, timeline, since, until, lb)
+    question = _question(logs, timeline, since, until, lb, aws=aws, keep_pages=keep_pages)
     with investigate(question, settings, _progress(quiet=quiet)) as incident:
         if query is not None:
             _answer(incident, query)
@@ -291,9 +308,18 @@ def demo(
 
 
 def _question(
-    logs: str | None, timeline: Path | None, since: str | None, until: str | None, lb: str | None
+    logs: str | None,
+    timeline: Path | None,
+    since: str | None,
+    until: str | None,
+    lb: str | None,
+    *,
+    aws: bool | None,
+    keep_pages: Path | None,
 ) -> Question:
-    return Question(logs, timeline, config.window(since, until, datetime.now(UTC)), lb)
+    if keep_pages is not None and aws is None:
+        aws = True
+    return Question(logs, timeline, config.window(since, until, datetime.now(UTC)), lb, aws, keep_pages)
 
 
 def _progress(*, quiet: bool) -> PullProgress | None:

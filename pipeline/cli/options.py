@@ -16,6 +16,17 @@ Timeline = Annotated[
     Path | None,
     typer.Option(help="Folder of JSON as the AWS CLI and kubectl print it, searched recursively."),
 ]
+Aws = Annotated[
+    bool | None,
+    typer.Option(
+        "--aws/--no-aws",
+        help="Collect the timeline from AWS; without either, where --lb is all that is given.",
+    ),
+]
+KeepPages = Annotated[
+    Path | None,
+    typer.Option(help="New folder for what AWS answers; --timeline on it replays the run."),
+]
 Since = Annotated[
     str | None, typer.Option(help="Start: a duration back from now (90m, 24h, 7d) or RFC 3339.")
 ]

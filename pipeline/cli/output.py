@@ -12,6 +12,7 @@ from pipeline.ingest.pull import PullSummary
 from pipeline.report.safety import visible
 from pipeline.report.whole_file import whole_file
 from pipeline.timeline.base import Problem
+from pipeline.timeline.collection import Collection
 
 _MOST_REMARKS = 20
 _FILE_WIDTH = 100
@@ -86,3 +87,17 @@ def counted(pulled: PullSummary) -> str:
     others = sorted(pulled.rows_of.keys() - {"requests"})
     rows = [f"{pulled.rows_of.get(name, 0):,} {name.replace('_', ' ')}" for name in ("requests", *others)]
     return f"{pulled.lines:,} lines = {' + '.join(rows)} + {pulled.rejected:,} rejected"
+
+
+def remark_on_collection(collection: Collection | None) -> None:
+    """Say what was asked of AWS, and how that compares with the budget."""
+    if collection is None:
+        return
+    retries = sum(call.retries for call in collection.calls)
+    files = sum(len(call.files) for call in collection.calls if call.action == "s3:GetObject")
+    remark(
+        f"asked AWS {collection.region or '(no region)'} in {collection.made:,} API calls "
+        f"(budget {collection.budget:,})"
+        + (f", {retries:,} repeated" if retries else "")
+        + (f", and {files:,} CloudTrail files" if files else "")
+    )

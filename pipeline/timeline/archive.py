@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import StoreError
-from pipeline.model import COVERAGE, EVENTS, SETTINGS, Table
+from pipeline.model import COVERAGE, EVENTS, METRICS, SETTINGS, Table
 
 
 def keep(store: Path, frames: dict[str, pl.DataFrame]) -> None:
-    """Store the frames of `events`, `coverage` and `settings`.
+    """Store the frames of `events`, `coverage`, `settings` and `metrics`.
 
     Raises:
         StoreError: the store cannot be written.
@@ -38,8 +38,8 @@ def recall(store: Path, table: Table) -> pl.DataFrame:
 
 
 def recall_all(store: Path) -> dict[str, pl.DataFrame]:
-    """`events`, `coverage` and `settings` as stored."""
-    found = {table.name: recall(store, table) for table in (EVENTS, COVERAGE, SETTINGS)}
+    """`events`, `coverage`, `settings` and `metrics` as stored."""
+    found = {table.name: recall(store, table) for table in (EVENTS, COVERAGE, SETTINGS, METRICS)}
     found[EVENTS.name] = found[EVENTS.name].unique("event_id", keep="first", maintain_order=True)
     return found
 

@@ -4,18 +4,18 @@ Reads ``describe-scaling-activities``, ``describe-auto-scaling-groups``, ``descr
 ``describe-lifecycle-hooks``, ``describe-instance-refreshes`` and ``describe-warm-pool``.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from pipeline.model import EventKind
 from pipeline.timeline.activities import SOURCE, add_activity
+from pipeline.timeline.autoscaling_fetch import REACH, fetch
 from pipeline.timeline.base import Document, Findings
 from pipeline.timeline.names import named_resource, node_group_of
 from pipeline.timeline.shapes import Record, instant, objects, records, tags, text, texts
 
-NAME = SOURCE
+__all__ = ["NAME", "fetch", "parse", "reads"]
 
-REACH = timedelta(weeks=6)
-"""The API returns activities that started within six weeks, whatever is asked."""
+NAME = SOURCE
 
 _GROUP = "auto-scaling-group/{}"
 _INSTANCE = "instance/{}"

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import polars as pl
 
-from pipeline.model import COVERAGE, EVENTS, SETTINGS, EventKind, Table
+from pipeline.model import COVERAGE, EVENTS, METRICS, SETTINGS, EventKind, Table
 
 
 @dataclass(frozen=True)
@@ -23,13 +23,16 @@ class Document:
         ref: file and position, for people: ``pods.json#2``.
         name: file name without ``.json``/``.gz``, as it may carry a resource's name after a dot.
         value: the decoded object.
-        read_at: modification time of the file, UTC: when a snapshot was taken, at the latest.
+        read_at: when a snapshot was taken, at the latest, UTC: the file's modification time, or what the
+            collection that the file belongs to says.
+        is_collected: part of a live collection, whose record says what was observed.
     """
 
     ref: str
     name: str
     value: Mapping[str, Any]
     read_at: datetime
+    is_collected: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,11 +47,12 @@ class Problem:
 
 @dataclass
 class Findings:
-    """Rows collected from all sources, in the schemas of `events`, `coverage` and `settings`."""
+    """Rows collected from all sources, in the schemas of `events`, `coverage`, `settings` and `metrics`."""
 
     events: list[dict[str, Any]] = field(default_factory=list)
     coverage: list[dict[str, Any]] = field(default_factory=list)
     settings: list[dict[str, Any]] = field(default_factory=list)
+    metrics: list[dict[str, Any]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
     def event(  # noqa: D417 - the further columns are those of EVENTS
@@ -126,6 +130,12 @@ class Findings:
             }
         )
 
+    def metric(self, elb: str, target_group: str | None, metric: str, minute: datetime, value: float) -> None:
+        """Add what CloudWatch counted in one minute."""
+        self.metrics.append(
+            {"elb": elb, "target_group": target_group, "metric": metric, "minute": minute, "value": value}
+        )
+
     def problem(self, ref: str, what: str, *, is_loss: bool = True) -> None:
         """Report something that could not be used."""
         self.problems.append(Problem(ref, what, is_loss))
@@ -141,6 +151,11 @@ class Findings:
     def settings_frame(self) -> pl.DataFrame:
         """Rows of `settings`."""
         return frame(SETTINGS, self.settings).unique().sort("resource", "setting", "valid_from")
+
+    def metrics_frame(self) -> pl.DataFrame:
+        """Rows of `metrics`: one per minute, however many pages tell it."""
+        rows = frame(METRICS, self.metrics)
+        return rows.unique(rows.columns[:-1], keep="last").sort(rows.columns[:-1])
 
 
 class Source(Protocol):

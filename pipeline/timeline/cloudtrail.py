@@ -10,12 +10,10 @@ from datetime import UTC, datetime, timedelta
 
 from pipeline.timeline.base import Document, Findings
 from pipeline.timeline.cloudtrail_calls import CALLS, NAME, Call
+from pipeline.timeline.cloudtrail_fetch import REACH, fetch
 from pipeline.timeline.shapes import Record, instant, mapping, records, text
 
-__all__ = ["NAME", "add_record", "parse", "reads"]
-
-REACH = timedelta(days=90)
-"""``lookup-events`` reaches back this far."""
+__all__ = ["NAME", "add_record", "fetch", "parse", "reads"]
 
 _DAY_FOLDER = re.compile(r"CloudTrail/[^/]+/(\d{4})/(\d\d)/(\d\d)/[^/]+$")
 """Where a trail puts its files: one folder per day of delivery."""

@@ -20,8 +20,8 @@ MOST_PROBLEMS = 10
 
 LISTS = (
     "Activities AutoScalingGroups AutoScalingInstances Attributes Events InstanceRefreshes InstanceStatuses "
-    "Instances LifecycleHooks LoadBalancers NetworkInterfaces Records Reservations SpotInstanceRequests "
-    "TargetGroups TargetHealthDescriptions events items logEvents"
+    "Instances LifecycleHooks Listeners LoadBalancers MetricDataResults NetworkInterfaces Records "
+    "Reservations SpotInstanceRequests TargetGroups TargetHealthDescriptions events items logEvents"
 )
 """Top-level lists of which the whole records before a cut are worth having."""
 

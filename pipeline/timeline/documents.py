@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.timeline.base import Document, Findings
+from pipeline.timeline.collection import FILE, page_times
 from pipeline.timeline.decode import Values
 from pipeline.timeline.inflate import Text
 from pipeline.timeline.packed import unpacked
@@ -31,12 +32,16 @@ def read_documents(root: Path, findings: Findings) -> Iterator[Document]:
         findings: takes the problems.
 
     Yields:
-        One document per object; ``read_at`` is the file's modification time, UTC.
+        One document per object; ``read_at`` is the file's modification time, UTC, or for the pages of a live
+        collection the time of asking.
     """
+    asked_at: dict[Path, datetime] = {}
     for path in _files(root, findings):
+        if path.name == FILE:
+            asked_at |= page_times(path.parent)
         ref = path.name if path == root else path.relative_to(root).as_posix()
         try:
-            yield from _documents(path, ref, findings)
+            yield from _documents(path, ref, asked_at.get(path), findings)
         except OSError as error:
             findings.problem(ref, f"cannot be read ({error.strerror or error})")
 
@@ -52,11 +57,12 @@ def _files(root: Path, findings: Findings) -> Iterator[Path]:
 
     for folder, subfolders, names in os.walk(root, onerror=denied):
         subfolders[:] = sorted(set(subfolders) - _FOREIGN_FOLDERS)
-        yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
+        visible = [name for name in names if not name.startswith(".")]
+        yield from (Path(folder, name) for name in sorted(visible, key=lambda name: (name != FILE, name)))
 
 
-def _documents(path: Path, ref: str, findings: Findings) -> Iterator[Document]:
-    read_at = datetime.fromtimestamp(path.stat().st_mtime, tz=UTC)
+def _documents(path: Path, ref: str, asked_at: datetime | None, findings: Findings) -> Iterator[Document]:
+    read_at = asked_at or datetime.fromtimestamp(path.stat().st_mtime, tz=UTC)
     text = Text(path)
     values = Values(text.chunks(), lambda what: findings.problem(ref, what))
     if not values.starts_as_json():
@@ -65,7 +71,8 @@ def _documents(path: Path, ref: str, findings: Findings) -> Iterator[Document]:
         return
     name = _ENDINGS.sub("", path.name)
     for number, value in enumerate(_objects(values, ref, findings), start=1):
-        yield Document(ref if number == 1 else f"{ref}#{number}", name, value, read_at)
+        own_ref = ref if number == 1 else f"{ref}#{number}"
+        yield Document(own_ref, name, value, read_at, is_collected=asked_at is not None)
     if text.trouble:
         findings.problem(ref, text.trouble)
 

@@ -11,8 +11,11 @@ from typing import Any
 
 from pipeline.model import EventKind
 from pipeline.timeline.base import Document, Findings
+from pipeline.timeline.ec2_fetch import fetch
 from pipeline.timeline.names import ASG_TAG, node_group_of
 from pipeline.timeline.shapes import Record, address, instant, mapping, objects, records, tags, text
+
+__all__ = ["NAME", "fetch", "parse", "reads"]
 
 NAME = "ec2"
 

@@ -1,8 +1,8 @@
 """Elastic Load Balancing: what is in front of which targets, with which settings.
 
-Reads ``describe-load-balancers``, ``describe-target-groups``, ``describe-target-health`` and both
-attribute dumps. The last three do not name their resource: the file name does
-(``describe-target-health.<target group>.json``), or a wrapper (``{"TargetGroupArn": …,
+Reads ``describe-load-balancers``, ``describe-listeners``, ``describe-target-groups``,
+``describe-target-health`` and both attribute dumps. The last three do not name their resource: the file
+name does (``describe-target-health.<target group>.json``), or a wrapper (``{"TargetGroupArn": …,
 "TargetHealthDescriptions": […]}``); without either they hold for all. Rows name such a resource
 ``load-balancer/<name>``, ``target-group/<name>`` or ``…/*``; `settings.settle` puts the ARN in. Target
 health has no times and no history: it is a setting at the time of the file, not an event.
@@ -11,8 +11,11 @@ health has no times and no history: it is a setting at the time of the file, not
 from collections.abc import Iterator
 
 from pipeline.timeline.base import Document, Findings
+from pipeline.timeline.elbv2_fetch import fetch
 from pipeline.timeline.names import named_resource
-from pipeline.timeline.shapes import Record, mapping, records, text, texts
+from pipeline.timeline.shapes import Record, mapping, objects, records, text, texts
+
+__all__ = ["NAME", "fetch", "parse", "reads"]
 
 NAME = "elbv2"
 
@@ -111,6 +114,29 @@ def _load_balancers(document: Document, findings: Findings) -> None:
     findings.covered("load_balancers", document.read_at, document.read_at, document.ref)
 
 
+def _listeners(document: Document, findings: Findings) -> None:
+    """What a load balancer listens on, and where each port leads when no rule says otherwise."""
+    for ref, listener in records(document, "Listeners", findings):
+        arn, port = text(listener, "LoadBalancerArn"), text(listener, "Port")
+        if arn is None or port is None:
+            findings.problem(ref, "listener without LoadBalancerArn or Port")
+            continue
+        actions = objects(listener, "DefaultActions")
+        groups = {text(action, "TargetGroupArn") for action in actions} | {
+            text(group, "TargetGroupArn")
+            for action in actions
+            for group in objects(action, "ForwardConfig", "TargetGroups")
+        }
+        values = {
+            "protocol": text(listener, "Protocol"),
+            "ssl_policy": text(listener, "SslPolicy"),
+            "default_target_group_arns": ",".join(sorted(group for group in groups if group)),
+        }
+        for setting, value in values.items():
+            if value:
+                _setting(document, findings, arn, f"listener.{port}.{setting}", value)
+
+
 def _target_groups(document: Document, findings: Findings) -> None:
     for ref, group in records(document, "TargetGroups", findings):
         arn = text(group, "TargetGroupArn")
@@ -197,6 +223,7 @@ def _setting(document: Document, findings: Findings, resource: str, setting: str
 
 _PARSERS = {
     "LoadBalancers": _load_balancers,
+    "Listeners": _listeners,
     "TargetGroups": _target_groups,
     "TargetHealthDescriptions": _target_health,
     "Attributes": _attributes,

@@ -1,4 +1,4 @@
-"""Reads a folder of dumps into the tables `events`, `coverage` and `settings`."""
+"""Reads folders of dumps into the tables `events`, `coverage`, `settings` and `metrics`."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from pipeline.errors import SourceError
+from pipeline.model import COVERAGE, EVENTS, METRICS, SETTINGS
 from pipeline.timeline.base import Document, Findings, Problem
 from pipeline.timeline.coverage import join_streams, watch_until_written
 from pipeline.timeline.documents import read_documents
@@ -23,6 +24,7 @@ class Timeline:
         events: rows of `events`, by time; instants UTC.
         coverage: rows of `coverage`.
         settings: rows of `settings`.
+        metrics: rows of `metrics`.
         problems: what could not be used, with file and record.
         documents: JSON objects that a source recognised.
         sources: names of the sources that recognised one.
@@ -31,27 +33,39 @@ class Timeline:
     events: pl.DataFrame
     coverage: pl.DataFrame
     settings: pl.DataFrame
+    metrics: pl.DataFrame
     problems: list[Problem]
     documents: int
     sources: frozenset[str]
 
+    def frames(self) -> dict[str, pl.DataFrame]:
+        """The tables by name."""
+        tables = {
+            EVENTS: self.events,
+            COVERAGE: self.coverage,
+            SETTINGS: self.settings,
+            METRICS: self.metrics,
+        }
+        return {table.name: rows for table, rows in tables.items()}
 
-def read_timeline(path: Path) -> Timeline:
-    """Read every dump under a folder; a bad file costs itself only, and is a problem.
+
+def read_timeline(*paths: Path) -> Timeline:
+    """Read every dump under the folders; a bad file costs itself only, and is a problem.
 
     Args:
-        path: folder of JSON as the AWS CLI, CloudTrail, EventBridge and kubectl write it; or one such file.
+        paths: folders of JSON as the AWS CLI, CloudTrail, EventBridge and kubectl write it; or one such file.
 
     Raises:
         SourceError: there is no such folder.
     """
-    if not path.exists():
-        raise SourceError(f"no timeline folder {path}: check --timeline")
+    for path in paths:
+        if not path.exists():
+            raise SourceError(f"no timeline folder {path}: check --timeline")
     findings = Findings()
     documents, names = 0, set[str]()
     unknown: dict[str, str] = {}
     written: dict[str, datetime] = {}
-    for document in read_documents(path, findings):
+    for document in (document for path in paths for document in read_documents(path, findings)):
         found = _parse(document, findings)
         written[document.ref.partition("#")[0]] = document.read_at
         documents += bool(found)
@@ -61,7 +75,7 @@ def read_timeline(path: Path) -> Timeline:
     for file, keys in unknown.items():
         findings.problem(file, f"no known kind of dump (top keys: {keys[:200] or 'none'})", is_loss=False)
     if not documents:
-        findings.problem(str(path), "holds no known kind of dump")
+        findings.problem(", ".join(map(str, paths)), "holds no known kind of dump")
     watch_until_written(findings, written)
     return _timeline(findings, documents, frozenset(names))
 
@@ -69,8 +83,11 @@ def read_timeline(path: Path) -> Timeline:
 def _parse(document: Document, findings: Findings) -> set[str]:
     """Names of the sources that recognised the document; a merged one may feed several."""
     found = {source.NAME: source for source in SOURCES if source.reads(document)}
+    known = len(findings.coverage)
     for source in found.values():
         source.parse(document, findings)
+    if document.is_collected:  # a page tells less than was asked: the collection's record says what that was
+        del findings.coverage[known:]
     return set(found)
 
 
@@ -82,6 +99,7 @@ def _timeline(findings: Findings, documents: int, names: frozenset[str]) -> Time
         events=findings.events_frame(),
         coverage=findings.coverage_frame(),
         settings=findings.settings_frame(),
+        metrics=findings.metrics_frame(),
         problems=findings.problems,
         documents=documents,
         sources=names,

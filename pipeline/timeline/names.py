@@ -1,6 +1,7 @@
 """Names: of the resource that a file name carries, and of the group a node belongs to."""
 
 import re
+from urllib.parse import unquote
 
 from pipeline.timeline.base import Document
 
@@ -26,9 +27,11 @@ def node_group_of(labels: dict[str, str]) -> str | None:
 def named_resource(document: Document, dump: str) -> str | None:
     """The resource a dump's file name carries: ``shop`` in ``describe-load-balancer-attributes.shop``.
 
+    Characters that no file name may hold are written as in a URL: ``team%2Fweb`` is ``team/web``.
+
     Args:
         document: the dump.
         dump: the part of the command that stands before the name, e.g. ``load-balancer-attributes``.
     """
     match = re.search(rf"{re.escape(dump)}\.(.+)$", document.name)
-    return match[1] if match else None
+    return unquote(match[1]) if match else None

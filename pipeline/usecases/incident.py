@@ -1,10 +1,10 @@
 """The common ground of attribute, report, explain and sql: logs and timeline, joined and attributed."""
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
@@ -13,7 +13,7 @@ from pipeline.attribute.run import attribute, observe_traffic
 from pipeline.attribute.verdicts import INSUFFICIENT
 from pipeline.config import Settings
 from pipeline.engine.duckdb import Engine
-from pipeline.errors import RejectedLinesError, SourceError
+from pipeline.errors import RejectedLinesError, SourceError, UsageError
 from pipeline.ingest.lake import Lake
 from pipeline.ingest.pull import PullSummary, pull
 from pipeline.model import (
@@ -26,14 +26,16 @@ from pipeline.model import (
     OBJECTS,
     REJECTED_LINES,
     REQUESTS,
-    SETTINGS,
     Window,
 )
 from pipeline.timeline import archive, health_checks
 from pipeline.timeline.base import Problem
 from pipeline.timeline.clocks import disagreements
+from pipeline.timeline.collection import Collection, refuse_full
 from pipeline.timeline.folder import read_timeline
 from pipeline.timeline.lifetimes import reconcile
+from pipeline.usecases import live
+from pipeline.usecases.live import bounds
 from pipeline.usecases.whence import Whence, recent, whence
 
 LOOK_BACK = timedelta(minutes=25)
@@ -46,12 +48,33 @@ Progress = Callable[[PullSummary, int], None]
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked: which logs, which timeline, which time, which load balancer."""
+    """What is asked: which logs, which timeline, which time, which load balancer.
+
+    Attributes:
+        aws: whether to collect the timeline from AWS; None: where a load balancer is all that is given.
+        keep_pages: new folder for what AWS answered, to be replayed as ``timeline``.
+    """
 
     logs: str | None = None
     timeline: Path | None = None
     window: Window = field(default_factory=Window)
     load_balancer: str | None = None
+    aws: bool | None = None
+    keep_pages: Path | None = None
+
+    def asks_aws(self, *, has_store: bool) -> bool:
+        """Whether the timeline is to be collected from AWS.
+
+        Raises:
+            UsageError: pages are to be kept of nothing, or among others.
+        """
+        alone = self.load_balancer is not None and self.logs is None and self.timeline is None
+        asks = self.aws if self.aws is not None else alone and not has_store
+        if self.keep_pages is not None and not asks:
+            raise UsageError("--keep-pages keeps what AWS answers, and --no-aws asks nothing: leave one out")
+        if self.keep_pages is not None:
+            refuse_full(self.keep_pages)
+        return asks
 
 
 @dataclass(frozen=True)
@@ -65,6 +88,7 @@ class Incident:
         problems: parts of the timeline that could not be used.
         requests: lines in the window.
         discovered: where the load balancer said that its logs are, when it was asked.
+        collection: what was asked of AWS, None when nothing was.
     """
 
     engine: Engine
@@ -73,6 +97,7 @@ class Incident:
     problems: list[Problem]
     requests: int
     discovered: str | None = None
+    collection: Collection | None = None
 
     @property
     def is_incomplete(self) -> bool:
@@ -103,6 +128,7 @@ def investigate(
         if place is not None and place.is_discovered:
             question = replace(question, window=recent(question.window))
         store = settings.store
+        asks_aws = question.asks_aws(has_store=place is None)
         if place is not None:
             store = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="forensics-")))
         lake = stack.enter_context(Lake.open(store))
@@ -121,12 +147,17 @@ def investigate(
             refuse_too_many_rejects(pulled, settings.max_reject_share)
         engine = stack.enter_context(Engine(settings.memory_limit, settings.threads))
         attach_logs(engine, lake, question)
-        problems = _attach_timeline(engine, question, store)
+        collection, pages = None, None
+        if asks_aws:
+            pages = question.keep_pages or Path(stack.enter_context(_temporary())) / "pages"
+            collection = live.collect(engine, question.window, question.load_balancer, settings, pages)
+        problems = _attach_timeline(engine, [question.timeline, pages], store)
+        problems += live.missing_log_lines(engine, question.window)
         verdicts = attribute(engine, question.window)
-        engine.keep("traffic", "marts/traffic", _bounds(question.window))
-        requests = engine.frame("marts/requests_in_window", _bounds(question.window))["requests"].item()
+        engine.keep("traffic", "marts/traffic", bounds(question.window))
+        requests = engine.frame("marts/requests_in_window", bounds(question.window))["requests"].item()
         discovered = place.uri if place is not None and place.is_discovered else None
-        yield Incident(engine, verdicts.attributions, pulled, problems, requests, discovered)
+        yield Incident(engine, verdicts.attributions, pulled, problems, requests, discovered, collection)
 
 
 def _place(question: Question, settings: Settings) -> Whence | None:
@@ -194,22 +225,24 @@ def refuse_too_many_rejects(pulled: PullSummary, max_share: float) -> None:
         )
 
 
-def _attach_timeline(engine: Engine, question: Question, store: Path) -> list[Problem]:
+def _attach_timeline(engine: Engine, folders: Sequence[Path | None], store: Path) -> list[Problem]:
     problems: list[Problem] = []
     frames = archive.recall_all(store)
-    if question.timeline is not None:
-        timeline = read_timeline(question.timeline)
+    given = [folder for folder in folders if folder is not None]
+    if given:
+        timeline = read_timeline(*given)
         problems = timeline.problems
-        frames = {"events": timeline.events, "coverage": timeline.coverage, "settings": timeline.settings}
+        frames = timeline.frames()
     checked = health_checks.observed(engine.frame("intermediate/check_runs"), frames["settings"])
-    engine.attach(EVENTS.name, pl.concat([frames["events"], checked.events_frame()]))
-    engine.attach(COVERAGE.name, pl.concat([frames["coverage"], checked.coverage_frame()]))
-    engine.attach(SETTINGS.name, frames["settings"])
+    frames[EVENTS.name] = pl.concat([frames[EVENTS.name], checked.events_frame()])
+    frames[COVERAGE.name] = pl.concat([frames[COVERAGE.name], checked.coverage_frame()])
+    for name, rows in frames.items():
+        engine.attach(name, rows)
     sightings = observe_traffic(engine)
     problems = [*problems, *checked.problems, *disagreements(frames["events"], sightings)]
     engine.attach(LIFETIMES.name, reconcile(frames["events"], frames["settings"], sightings))
     return problems
 
 
-def _bounds(window: Window) -> dict[str, datetime | None]:
-    return {"since": window.since, "until": window.until}
+def _temporary() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="forensics-")

@@ -1,17 +1,30 @@
 """Bring logs and timeline dumps into the lake."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.config import Settings
+from pipeline.engine.duckdb import Engine
 from pipeline.ingest import pull as ingest
 from pipeline.ingest.lake import Lake
 from pipeline.model import Window
 from pipeline.timeline import archive
 from pipeline.timeline.base import Problem
+from pipeline.timeline.collection import Collection
 from pipeline.timeline.folder import read_timeline
-from pipeline.usecases.incident import Progress, refuse_nothing, refuse_too_many_rejects
+from pipeline.usecases import live
+from pipeline.usecases.incident import (
+    Progress,
+    Question,
+    attach_logs,
+    refuse_nothing,
+    refuse_too_many_rejects,
+)
 from pipeline.usecases.whence import whence
+
+_STAMP = "%Y%m%dT%H%M%S.%fZ"
 
 
 @dataclass(frozen=True)
@@ -23,6 +36,7 @@ class Pulled:
     problems: list[Problem]
     discovered: str | None = None
     """Where the load balancer said that its logs are, when it was asked."""
+    collection: Collection | None = None
 
 
 def pull(
@@ -32,8 +46,12 @@ def pull(
     load_balancer: str | None,
     settings: Settings,
     progress: Progress | None = None,
+    *,
+    aws: bool = False,
 ) -> Pulled:
-    """Read logs (and dumps) into the store; what it already holds is left as it is.
+    """Read logs, dumps and AWS's answers into the store; what it already holds is left as it is.
+
+    What AWS answered is kept as it came, in a new folder below ``timeline/pages``.
 
     Without ``logs``, the load balancer is asked where its logs are.
 
@@ -44,14 +62,6 @@ def pull(
         RejectedLinesError: too many lines are no entries; they are stored with their reasons all the same.
     """
     place = whence(logs, load_balancer, settings)
-    events, problems = 0, []
-    if timeline is not None:
-        found = read_timeline(timeline)
-        events, problems = found.events.height, found.problems
-        archive.keep(
-            settings.store,
-            {"events": found.events, "coverage": found.coverage, "settings": found.settings},
-        )
     with Lake.open(settings.store) as lake:
         summary = ingest.pull(
             place.uri,
@@ -62,6 +72,23 @@ def pull(
             workers=settings.threads,
             s3=place.s3,
         )
+        collection, pages = None, None
+        if aws:
+            pages = settings.store / "timeline" / "pages" / f"{datetime.now(UTC):{_STAMP}}"
+            with Engine(settings.memory_limit, settings.threads) as engine:
+                attach_logs(engine, lake, Question(window=window, load_balancer=load_balancer))
+                collection = live.collect(engine, window, load_balancer, settings, pages)
+    events, problems = _keep([folder for folder in (timeline, pages) if folder], settings)
     refuse_nothing(summary, place.uri, window, load_balancer)
     refuse_too_many_rejects(summary, settings.max_reject_share)
-    return Pulled(summary, events, problems, place.uri if place.is_discovered else None)
+    discovered = place.uri if place.is_discovered else None
+    return Pulled(summary, events, problems, discovered, collection)
+
+
+def _keep(folders: Sequence[Path], settings: Settings) -> tuple[int, list[Problem]]:
+    """Store what the folders tell; the number of events and what could not be used."""
+    if not folders:
+        return 0, []
+    found = read_timeline(*folders)
+    archive.keep(settings.store, found.frames())
+    return found.events.height, found.problems

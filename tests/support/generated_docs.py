@@ -1,5 +1,6 @@
 """Writes the documents that are made from the code; a test compares them with what is committed."""
 
+import json
 import os
 import re
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 from pipeline.attribute import causes, findings
 from pipeline.attribute.verdicts import INSUFFICIENT, INSUFFICIENT_REMEDY, INSUFFICIENT_TITLE
 from pipeline.model import TABLES
+from pipeline.timeline.aws_apis import APIS, S3_ACTIONS, budget
 from pipeline.timeline.kubernetes_api import RESOURCES, VERBS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -166,12 +168,43 @@ def kubernetes_page() -> str:
     return re.sub(r"(?s)(\nrules:\n).*?(---\n)", lambda m: m[1] + cluster_role() + m[2], text, count=1)
 
 
+def timeline_page() -> str:
+    """docs/timeline.md with its budget and its policy."""
+    text = (ROOT / "docs" / "timeline.md").read_text(encoding="utf-8")
+    for name, block in {"budget": _budget(), "permissions": f"```json\n{_policy()}```"}.items():
+        before, _, rest = text.partition(f"<!-- {name} -->\n")
+        text = f"{before}<!-- {name} -->\n{block}\n<!-- /{name} -->{rest.partition(f'<!-- /{name} -->')[2]}"
+    return text
+
+
+def _budget() -> str:
+    """Calls allowed per action, their sum, and what it comes to for a day of three load balancers."""
+    rows = [(f"`{api.action}`", api.once, api.per_load_balancer, api.per_day) for api in APIS]
+    once, per_load_balancer, per_day = (sum(column) for column in list(zip(*rows, strict=True))[1:])
+    table = [*rows, ("all", once, per_load_balancer, per_day)]
+    lines = [f"| {' | '.join(str(cell or '') for cell in row)} |" for row in table]
+    head = "| action | once | per load balancer | per day of the window |\n|---|---|---|---|"
+    example = f"{once} + 3 × {per_load_balancer} + {per_day} = **{budget(3, 24)} calls** at most."
+    return "\n".join([head, *lines, f"\nThree load balancers and 24 h: {example}"])
+
+
+def _policy() -> str:
+    """The IAM policy of live collection."""
+    where = ["arn:aws:s3:::TRAIL-BUCKET", "arn:aws:s3:::TRAIL-BUCKET/*"]
+    statements = [
+        {"Sid": "Timeline", "Effect": "Allow", "Action": [api.action for api in APIS], "Resource": "*"},
+        {"Sid": "Trail", "Effect": "Allow", "Action": list(S3_ACTIONS), "Resource": where},
+    ]
+    return json.dumps({"Version": "2012-10-17", "Statement": statements}, indent=2) + "\n"
+
+
 PAGES = {
     "docs/causes.md": causes_page,
     "docs/audit.md": audit_page,
     "docs/schema.md": schema_page,
     "docs/cli.md": cli_page,
     "docs/kubernetes.md": kubernetes_page,
+    "docs/timeline.md": timeline_page,
     "README.md": readme_page,
 }
 

@@ -192,8 +192,7 @@ def _rows(files: list[str], schema: pa.Schema) -> pa.Table:
 
 
 def _sorted(table: pa.Table) -> pa.Table:
-    order = [(name, "ascending") for name in table.column_names]
-    return table.take(pc.sort_indices(table, order)).combine_chunks()
+    return table.sort_by([(name, "ascending") for name in table.column_names]).combine_chunks()
 
 
 def differences(found: dict[str, pa.Table], wanted: dict[str, pa.Table]) -> list[str]:

@@ -1,0 +1,93 @@
+"""Asks CloudTrail's event history for the calls that the timeline understands.
+
+The history takes one condition a question, so there is one question per event name; its rate is two calls
+a second for the whole account.
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from pipeline.timeline import aws_apis as api
+from pipeline.timeline.aws_apis import Page
+from pipeline.timeline.cloudtrail_calls import CALLS
+from pipeline.timeline.scope import Scope
+from pipeline.timeline.shapes import INSTANCE_ID, objects
+
+if TYPE_CHECKING:
+    from pipeline.timeline.collector import Collector
+
+REACH = timedelta(days=90)
+"""``lookup-events`` reaches back this far."""
+BEFORE = timedelta(hours=2)
+"""A target that failed in the window may have been deregistered before it."""
+AFTER = timedelta(hours=1)
+DELAY = timedelta(minutes=15)
+"""So late a call may appear in the history: younger silence says nothing."""
+
+
+_ENDS = ("TerminateInstances", "BidEvictedEvent")
+_FIRST = ("TerminateInstances", "DeregisterTargets", "RunInstances", "RegisterTargets", "BidEvictedEvent")
+"""The names that tell most get the pages that are left over."""
+
+
+def fetch(scope: Scope, ask: "Collector") -> None:
+    """Ask per event name, then for the past of instances that went: EC2 forgets their addresses in an hour.
+
+    Names that change settings are asked for until now: the value then is told by what came later. Coverage
+    is what all names have in common, up to `DELAY` before now.
+    """
+    now = datetime.now(UTC)
+    since, until = max(scope.since - BEFORE, now - REACH), min(scope.until + AFTER, now)
+    if since >= until:
+        ask.forgotten(api.LOOKUP, REACH)
+        return
+    covered_from: datetime | None = since
+    names = [*_FIRST, *sorted(CALLS.keys() - set(_FIRST))]
+    told: dict[str, set[str]] = {}
+    for later, name in zip(reversed(range(len(names))), names, strict=True):
+        seen = _Seen()
+        is_whole = ask.ask(
+            api.LOOKUP,
+            about=name,
+            note=seen.page,
+            keep=later,
+            LookupAttributes=[{"AttributeKey": "EventName", "AttributeValue": name}],
+            StartTime=since,
+            EndTime=now if name.startswith("Modify") else until,
+        )
+        told[name] = seen.instances
+        if not is_whole:
+            covered_from = max(covered_from, seen.oldest) if covered_from and seen.oldest else None
+    _pasts(ask, told, since, now)
+    if covered_from is not None:
+        ask.covered("cloudtrail", covered_from, min(until, now - DELAY))
+
+
+def _pasts(ask: "Collector", told: dict[str, set[str]], since: datetime, now: datetime) -> None:
+    """Ask for the launch of each instance that ended after ``since`` and was launched before."""
+    ended = set[str]().union(*(told[name] for name in _ENDS))
+    for instance_id in sorted(ended - told["RunInstances"])[: api.MOST_PASTS]:
+        ask.ask(
+            api.LOOKUP,
+            about=instance_id,
+            LookupAttributes=[{"AttributeKey": "ResourceName", "AttributeValue": instance_id}],
+            StartTime=now - REACH,
+            EndTime=since,
+        )
+
+
+@dataclass
+class _Seen:
+    """What the pages told so far; they are newest first."""
+
+    oldest: datetime | None = None
+    instances: set[str] = field(default_factory=set)
+
+    def page(self, page: Page) -> None:
+        """Take note of a page."""
+        for one in objects(page, "Events"):
+            at = one.get("EventTime")
+            if isinstance(at, datetime):
+                self.oldest = min(self.oldest or at, at)
+            self.instances |= set(INSTANCE_ID.findall(str(one.get("CloudTrailEvent"))))

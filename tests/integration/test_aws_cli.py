@@ -1,0 +1,151 @@
+"""`--aws` as a user meets it: the same answer as with dumps, and what is said when AWS refuses."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.config import Settings
+from pipeline.model import Window
+from pipeline.usecases.incident import Question, investigate
+from pipeline.usecases.lake import check
+from pipeline.usecases.pull import pull
+from tests.support.aws_replay import Replay, Trouble, replay
+from tests.support.recent_day import RecentDay
+
+ROOT = Path(__file__).resolve().parents[2]
+ELB = "app/shop/7157993d65725fa4"
+
+
+@dataclass(frozen=True)
+class Run:
+    code: int
+    rows: list[dict[str, Any]]
+    remarks: str
+
+
+def attribute(*words: str, **environment: str) -> Run:
+    run = subprocess.run(
+        [sys.executable, "-m", "pipeline", "attribute", *words, "--format", "jsonl", "--quiet"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        timeout=300,
+    )
+    return Run(run.returncode, [json.loads(line) for line in run.stdout.splitlines()], run.stderr)
+
+
+@pytest.fixture(scope="module")
+def live(day: RecentDay, tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Path]:
+    """One live run of the command over the whole history of the dumps, and its pages."""
+    pages = tmp_path_factory.mktemp("kept") / "pages"
+    with replay(day.aws) as server:
+        run = attribute(*asked(day), "--aws", "--keep-pages", str(pages), **server.environment())
+        assert f"in {len(server.asked)} API calls (budget " in run.remarks
+    return run, pages
+
+
+def asked(day: RecentDay) -> tuple[str, ...]:
+    since = datetime.fromisoformat(day.since) - timedelta(days=20)
+    return ("--logs", str(day.logs), "--lb", "shop", "--since", since.isoformat())
+
+
+def test_live_gives_the_attributions_of_the_dumps(day: RecentDay, live: tuple[Run, Path]) -> None:
+    offline = attribute(*asked(day), "--timeline", str(day.aws))
+    assert len(offline.rows) > 100
+    assert live[0].rows == offline.rows
+    assert live[0].code == offline.code
+    assert "Traceback" not in live[0].remarks
+
+
+def test_kept_pages_replay_the_live_run(day: RecentDay, live: tuple[Run, Path]) -> None:
+    run, pages = live
+    again = attribute(*asked(day), "--timeline", str(pages))
+    assert (again.rows, again.code) == (run.rows, run.code)
+    assert "asked AWS" not in again.remarks
+
+
+@pytest.mark.parametrize("words", [("--no-aws",), ("--aws",)])
+def test_pages_that_would_be_lost_or_mixed_are_refused(
+    words: tuple[str, ...], day: RecentDay, tmp_path: Path
+) -> None:
+    (tmp_path / "old.json").write_text("{}")
+    run = attribute(*asked(day), *words, "--keep-pages", str(tmp_path))
+    assert (run.code, run.rows) == (2, [])
+    assert "Traceback" not in run.remarks
+
+
+def question(day: RecentDay, load_balancer: str | None = None) -> Question:
+    return Question(str(day.logs), window=window(day), load_balancer=load_balancer, aws=True)
+
+
+def window(day: RecentDay) -> Window:
+    return Window(datetime.fromisoformat(day.since), datetime.fromisoformat(day.until))
+
+
+def test_region_and_load_balancers_come_from_the_logs(
+    day: RecentDay, aws: Replay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    with investigate(question(day), Settings()) as incident:
+        assert incident.collection is not None
+        assert (incident.collection.region, incident.collection.load_balancers) == ("eu-west-1", ["shop"])
+        assert incident.collection.account == "111122223333"
+    assert aws.asked
+
+
+def test_a_refusal_leaves_the_evidence_incomplete_and_the_verdicts_given(day: RecentDay, aws: Replay) -> None:
+    aws.troubles = [Trouble("AccessDenied", "DescribeScalingActivities")]
+    with investigate(question(day, ELB), Settings()) as incident:
+        assert incident.attributions.height > 100
+        assert incident.is_incomplete
+        (problem,) = incident.problems
+        assert "allow autoscaling:DescribeScalingActivities" in problem.what
+
+
+def test_a_count_above_the_logs_is_said(day: RecentDay, aws: Replay) -> None:
+    with investigate(question(day, ELB), Settings()) as incident:
+        own = incident.engine.ask(
+            "select start_of_minute(minute_of(time)) as minute, count(*) as errors from error_rows "
+            "where elb_status_code = 502 and target_status_code is null "
+            "group by minute_of(time) order by errors desc, minute limit 1"
+        )
+    minute, errors = own.row(0)
+    result = {"Label": f"{ELB} HTTPCode_ELB_502_Count", "Timestamps": [minute.isoformat()]}
+    aws.dumps.named["get-metric-data"] = {"MetricDataResults": [{**result, "Values": [errors]}]}
+    with investigate(question(day, ELB), Settings()) as incident:
+        assert incident.problems == []
+    aws.dumps.named["get-metric-data"] = {"MetricDataResults": [{**result, "Values": [errors + 500]}]}
+    with investigate(question(day, ELB), Settings()) as incident:
+        (problem,) = incident.problems
+    assert problem.ref == ELB
+    assert f"of the {errors + 500:,} 502s and 504s" in problem.what
+    assert f"{minute:%Y-%m-%d %H:%M} UTC" in problem.what
+
+
+def test_pull_keeps_the_pages_of_every_run_below_the_store(
+    day: RecentDay, aws: Replay, tmp_path: Path
+) -> None:
+    settings = Settings(store=tmp_path)
+    for run in (1, 2):
+        pulled = pull(str(day.logs), None, window(day), "shop", settings, aws=True)
+        assert pulled.events > 100
+        assert pulled.collection is not None
+        kept = sorted((tmp_path / "timeline" / "pages").iterdir())
+        assert len(kept) == run
+        assert all((folder / "collection.json").exists() for folder in kept)
+    assert check(settings).findings == []
+    asked_before = len(aws.asked)
+    from_store = Question(window=window(day), load_balancer="shop")
+    with investigate(from_store, settings) as incident:
+        assert incident.attributions.height > 100
+        assert incident.collection is None
+    assert len(aws.asked) == asked_before

@@ -1,0 +1,162 @@
+"""A loopback server that answers AWS calls out of a folder of dumps, as the service models say.
+
+Unmodified boto3 talks to it. Lists are filtered and paged as the services do it; faults can be put in.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from tests.support.aws_dumps import Dumps, Json
+from tests.support.aws_protocols import Call, Models, error, written
+
+_ENDPOINTS = ("AUTO_SCALING", "EC2", "ELASTIC_LOAD_BALANCING_V2", "CLOUDTRAIL", "CLOUDWATCH")
+_EMPTY_TOKEN = "empty-"  # noqa: S105 - a page's token
+
+
+@dataclass
+class Trouble:
+    """What goes wrong, for whom, how often.
+
+    Attributes:
+        kind: an AWS error code, or ``reset``, ``garbage``, ``loop``, ``empty``.
+        operation: which one; None: all.
+        times: how often; None: always.
+        status: HTTP status of an error code.
+        after: answers well this often first.
+    """
+
+    kind: str
+    operation: str | None = None
+    times: int | None = None
+    status: int = 400
+    after: int = 0
+
+    def strikes(self, operation: str) -> bool:
+        """Whether it hits this call; counts."""
+        if self.operation not in {None, operation} or self.times == 0:
+            return False
+        if self.after:
+            self.after -= 1
+            return False
+        self.times = None if self.times is None else self.times - 1
+        return True
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One call: operation as IAM names it, and its parameters."""
+
+    action: str
+    parameters: Json
+
+
+@dataclass
+class Replay:
+    """A running server.
+
+    Attributes:
+        endpoint: its address.
+        dumps: what it answers from.
+        troubles: what goes wrong.
+        asked: calls so far.
+        page: rows of a page at most, beside what is asked for.
+    """
+
+    endpoint: str
+    dumps: Dumps
+    troubles: list[Trouble] = field(default_factory=list)
+    asked: list[Asked] = field(default_factory=list)
+    page: int = 1000
+
+    def environment(self) -> dict[str, str]:
+        """Variables that point the ordinary AWS chain at the server; S3 is left alone."""
+        return {
+            **{f"AWS_ENDPOINT_URL_{name}": self.endpoint for name in _ENDPOINTS},
+            "AWS_ACCESS_KEY_ID": "replay",
+            "AWS_SECRET_ACCESS_KEY": "replay",
+            "AWS_REGION": "eu-west-1",
+            "AWS_DEFAULT_REGION": "eu-west-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+
+@contextmanager
+def replay(*folders: Path) -> Iterator[Replay]:
+    """Serve the folders' dumps on a free port of loopback until the block ends."""
+    models = Models()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            call = models.read(self.path, self.headers.get("X-Amz-Target", ""), body)
+            running.asked.append(Asked(call.action, call.parameters))
+            trouble = next((one for one in running.troubles if one.strikes(call.operation)), None)
+            if trouble is not None and trouble.kind == "reset":
+                self.close_connection = True
+                self.connection.close()
+                return
+            status, answer = _answer(running, call, trouble)
+            self.send_response(status)
+            self.send_header("Content-Type", call.content_type)
+            if call.protocol == "cbor":
+                self.send_header("smithy-protocol", "rpc-v2-cbor")
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def handle(self) -> None:
+            try:
+                super().handle()
+            except (ValueError, OSError):
+                """The connection was reset on purpose."""
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that http.server has
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        running = Replay(f"http://127.0.0.1:{server.server_port}", Dumps.read(*folders))
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield running
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def _answer(running: Replay, call: Call, trouble: Trouble | None) -> tuple[int, bytes]:
+    if trouble is not None and trouble.kind == "garbage":
+        return 200, b"<html>a proxy speaks</html>"
+    if trouble is not None and trouble.kind not in {"loop", "empty"}:
+        return trouble.status, error(call, trouble.kind, "by order of the test")
+    rows = running.dumps.rows(call.operation, call.parameters)
+    if isinstance(rows, str):
+        return 400, error(call, rows, "no such resource")
+    return 200, written(call, _paged(call, rows, running.page, trouble))
+
+
+def _paged(call: Call, rows: Json, page: int, trouble: Trouble | None) -> Json:
+    """The part of the answer's list that the token asks for, and the next token."""
+    key = next((name for name, value in rows.items() if isinstance(value, list)), None)
+    members = call.model.input_shape.members
+    token_in = "Marker" if "Marker" in members else "NextToken"
+    if key is None or token_in not in members:
+        return rows
+    token = str(call.parameters.get(token_in, ""))
+    first = int(token.rsplit("-", 1)[-1]) if token else 0
+    sizes = (call.parameters.get(name) for name in ("MaxRecords", "MaxResults", "PageSize"))
+    size = min(page, next((int(one) for one in sizes if one), page))
+    answer = {**rows, key: rows[key][first : first + size]}
+    following = f"at-{first + size}" if first + size < len(rows[key]) else None
+    if trouble is not None and trouble.kind == "empty" and not token.startswith(_EMPTY_TOKEN):
+        answer, following = {**rows, key: []}, f"{_EMPTY_TOKEN}{first}"
+    if trouble is not None and trouble.kind == "loop":
+        following = "again-0"
+    return answer | ({f"Next{token_in.removeprefix('Next')}": following} if following else {})

@@ -1,0 +1,69 @@
+"""When AWS is asked, and what about."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from pipeline.config import Settings
+from pipeline.errors import ConfigError, UsageError
+from pipeline.timeline.scope import Scope, load_balancer_name
+from pipeline.usecases import live
+from pipeline.usecases.incident import Question
+
+ARN = "arn:aws:elasticloadbalancing:eu-west-1:111122223333:loadbalancer/app/shop/50dc6c495c0c9188"
+
+
+@pytest.mark.parametrize(
+    ("question", "has_store", "expected"),
+    [
+        (Question(load_balancer="shop"), False, True),
+        (Question(load_balancer="shop"), True, False),
+        (Question(load_balancer="shop", logs="x"), False, False),
+        (Question(load_balancer="shop", timeline=Path("x")), False, False),
+        (Question(), False, False),
+        (Question(load_balancer="shop", aws=False), False, False),
+        (Question(logs="x", aws=True), True, True),
+    ],
+)
+def test_aws_is_asked_when_told_or_when_a_load_balancer_is_all_that_is_given(
+    question: Question,
+    has_store: bool,  # noqa: FBT001 - a table of cases
+    expected: bool,  # noqa: FBT001 - as above
+) -> None:
+    assert question.asks_aws(has_store=has_store) is expected
+
+
+def test_pages_of_nothing_cannot_be_kept(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="asks nothing"):
+        Question(aws=False, keep_pages=tmp_path / "new").asks_aws(has_store=True)
+
+
+@pytest.mark.parametrize("given", ["shop", "app/shop/50dc6c495c0c9188", ARN])
+def test_a_load_balancer_is_named_in_three_ways(given: str) -> None:
+    assert load_balancer_name(given) == "shop"
+
+
+@pytest.mark.parametrize("trail", ["my-trail", "s3://", "https://my-trail/x"])
+def test_a_trail_that_is_no_bucket_is_refused(trail: str) -> None:
+    with pytest.raises(ConfigError, match="s3://bucket/prefix"):
+        live._trail(Settings(trail=trail))
+
+
+def test_a_trail_is_bucket_and_prefix() -> None:
+    trail = live._trail(Settings(trail="s3://logs/trails/", requester_pays=True))
+    assert trail is not None
+    assert (trail.bucket, trail.prefix, dict(trail.payer)) == (
+        "logs",
+        "trails",
+        {"RequestPayer": "requester"},
+    )
+
+
+def test_what_has_no_name_or_arn_is_passed_over() -> None:
+    scope = Scope(["shop"], datetime(2026, 3, 2, tzinfo=UTC), datetime(2026, 3, 3, tzinfo=UTC))
+    scope.saw_load_balancers({"LoadBalancers": [{"LoadBalancerName": "shop"}, {"LoadBalancerArn": ARN}, 5]})
+    scope.saw_target_groups({"TargetGroups": [{"TargetGroupName": "web"}]})
+    assert (scope.arns, scope.target_groups, scope.account) == ({}, {}, None)
+    scope.saw_load_balancers({"LoadBalancers": [{"LoadBalancerName": "shop", "LoadBalancerArn": ARN}]})
+    assert (scope.account, scope.vpcs) == ("111122223333", set())
