@@ -166,7 +166,7 @@ class Feed:
 
 
 def contents(store: Path) -> dict[str, pa.Table]:
-    """All that a lake holds, in a fixed order, without what hangs on times of ingestion and names of files."""
+    """All that a lake holds, in a fixed order, without times of ingestion and names of files."""
     with Lake.open(store) as lake:
         ledger = lake.ledger.ask("select locator, object_key, content_hash from objects order by locator")
         return {
