@@ -24,12 +24,22 @@ _ERRORS = (
     "error_exposure",
     "error_gaps",
     "error_waits",
+    "path_samples",
     "path_sizes",
+    "upgrade_paths",
     "gateway_errors",
     "service_ports",
     "pod_ends",
+    "node_exits",
+    "exit_errors",
     "bursts",
     "episodes",
+    "strains",
+    "wait_piles",
+    "path_failures",
+    "client_failures",
+    "error_zones",
+    "balancer_nodes",
 )
 
 _DIGITS = 9

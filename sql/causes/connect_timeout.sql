@@ -26,7 +26,7 @@ select
     printf('no connection within %.1f s to a target ', duration_s)
     || coalesce(printf('that joined %.0f min before', target_age_s / 60.0), 'of unknown age') as evidence
 from episodes
-where failure_class in ('connect_timeout', 'tls_timeout')
+where failure_class = 'connect_timeout'
 
 union all
 

@@ -49,6 +49,8 @@ left join idle_gap_fits
     on gateway_errors.request_id = idle_gap_fits.request_id
 where
     gateway_errors.failure_class in ('closed_at_once', 'not_connected', 'closed_midway')
+    -- HTTP/2 and gRPC share few connections among all requests: pauses tell nothing, see h2_goaway.
+    and gateway_errors.protocol_version not in ('HTTP2', 'GRPC')
     -- The load balancer itself closes a connection that idles for its own timeout.
     and (gateway_errors.gap_s is null or gateway_errors.gap_s <= gateway_errors.idle_timeout_s + 1.0)
 

@@ -14,7 +14,7 @@ wanted as (
         began_at,
         unnest([block_of(began_at) - 1, block_of(began_at)]) as block
     from error_lines
-    where failure_class in ('closed_at_once', 'closed_midway', 'not_connected')
+    where failure_class in ('closed_at_once', 'closed_midway', 'not_connected', 'no_answer')
 
 )
 
