@@ -1,4 +1,4 @@
-"""CloudTrail calls that can cut the path to the targets: security groups, network ACLs, routes; rules and listeners.
+"""CloudTrail calls that can cut the path to the targets: security groups, ACLs, routes; rules, listeners.
 
 Which addresses such a call touches is not in its record. The event names the resources in its detail, for
 the causes to match with the settings of load balancers and target groups.

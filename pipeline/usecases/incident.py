@@ -110,6 +110,7 @@ def investigate(
         problems = _attach_timeline(engine, question, store)
         verdicts = attribute(engine, question.window)
         engine.keep("traffic", "marts/traffic", _bounds(question.window))
+        engine.keep("neighbouring_errors", "marts/neighbouring_errors", _bounds(question.window))
         requests = engine.frame("marts/requests_in_window", _bounds(question.window))["requests"].item()
         yield Incident(engine, verdicts.attributions, pulled, problems, requests)
 
