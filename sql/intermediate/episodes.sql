@@ -1,34 +1,76 @@
 -- Grain: one row per gateway error that never connected, and episode it could belong to: the stretch of such
--- errors (pauses of at most 30 s) of its target, and that of its whole target group (when network or load are
--- at fault, old targets fail with young ones). With the requests that fell into the stretch.
+-- errors (pauses of at most 30 s) of its target, of its host in all target groups, and of its whole target
+-- group (when network or load are at fault, old targets fail with young ones). With the requests that fell
+-- into the stretch.
 
 with
+
+hosts as (
+
+    -- A host with one port is its target.
+    select target_ip
+    from (
+        select distinct
+            target_group_arn,
+            target_ip,
+            target_port
+        from target_minutes
+    ) as ports
+    group by target_ip
+    having count(*) > 1
+
+),
+
+places as (
+
+    select distinct
+        'target' as scope,
+        target_group_arn,
+        target_ip,
+        target_port,
+        target_group_arn || ' ' || target_ip || ':' || cast(target_port as varchar) as place
+    from target_minutes
+    where target_group_arn is not null
+
+    union all
+
+    select distinct
+        'group' as scope,
+        target_group_arn,
+        target_ip,
+        target_port,
+        target_group_arn as place
+    from target_minutes
+    where target_group_arn is not null
+
+    union all
+
+    select distinct
+        'host' as scope,
+        target_group_arn,
+        target_ip,
+        target_port,
+        target_ip as place
+    from target_minutes
+    where target_group_arn is not null and target_ip in (select hosts.target_ip from hosts)
+
+),
 
 failed as (
 
     select
-        request_id,
-        target_group_arn,
-        failure_class,
-        failed_at,
-        'target' as scope,
-        target_ip || ':' || cast(target_port as varchar) as place
+        gateway_errors.request_id,
+        gateway_errors.failure_class,
+        gateway_errors.failed_at,
+        places.scope,
+        places.place
     from gateway_errors
-    where
-        failure_class in ('connect_timeout', 'tls_timeout', 'not_connected') and target_group_arn is not null
-
-    union all
-
-    select
-        request_id,
-        target_group_arn,
-        failure_class,
-        failed_at,
-        'group' as scope,
-        '' as place
-    from gateway_errors
-    where
-        failure_class in ('connect_timeout', 'tls_timeout', 'not_connected') and target_group_arn is not null
+    inner join places
+        on
+            gateway_errors.target_group_arn = places.target_group_arn
+            and gateway_errors.target_ip = places.target_ip
+            and gateway_errors.target_port = places.target_port
+    where gateway_errors.failure_class in ('connect_timeout', 'tls_timeout', 'not_connected')
 
 ),
 
@@ -39,7 +81,7 @@ steps as (
         case
             when seconds_between(
                 lag(failed_at) over (
-                    partition by target_group_arn, scope, place, failure_class
+                    partition by scope, place, failure_class
                     order by failed_at, request_id
                 ),
                 failed_at
@@ -55,7 +97,7 @@ numbered as (
     select
         *,
         sum(is_start) over (
-            partition by target_group_arn, scope, place, failure_class
+            partition by scope, place, failure_class
             order by failed_at, request_id
             rows between unbounded preceding and current row
         ) as stretch
@@ -66,7 +108,6 @@ numbered as (
 stretches as (
 
     select
-        target_group_arn,
         scope,
         place,
         failure_class,
@@ -77,37 +118,30 @@ stretches as (
         minute_of(max(failed_at)) as last_minute,
         seconds_between(min(failed_at), max(failed_at)) as span_s
     from numbered
-    group by target_group_arn, scope, place, failure_class, stretch
+    group by scope, place, failure_class, stretch
 
 ),
 
 traffic as (
 
     select
-        target_group_arn,
-        'target' as scope,
-        target_ip || ':' || cast(target_port as varchar) as place,
-        minute,
-        requests
+        places.scope,
+        places.place,
+        target_minutes.minute,
+        sum(target_minutes.requests) as requests
     from target_minutes
-
-    union all
-
-    select
-        target_group_arn,
-        'group' as scope,
-        '' as place,
-        minute,
-        sum(requests) as requests
-    from target_minutes
-    group by target_group_arn, minute
+    inner join places
+        on
+            target_minutes.target_group_arn = places.target_group_arn
+            and target_minutes.target_ip = places.target_ip
+            and target_minutes.target_port = places.target_port
+    group by places.scope, places.place, target_minutes.minute
 
 ),
 
 asked as (
 
     select
-        stretches.target_group_arn,
         stretches.scope,
         stretches.place,
         stretches.failure_class,
@@ -116,12 +150,10 @@ asked as (
     from stretches
     inner join traffic
         on
-            stretches.target_group_arn = traffic.target_group_arn
-            and stretches.scope = traffic.scope
+            stretches.scope = traffic.scope
             and stretches.place = traffic.place
             and traffic.minute between stretches.first_minute and stretches.last_minute
     group by
-        stretches.target_group_arn,
         stretches.scope,
         stretches.place,
         stretches.failure_class,
@@ -143,8 +175,7 @@ exposed as (
     from stretches
     inner join asked
         on
-            stretches.target_group_arn = asked.target_group_arn
-            and stretches.scope = asked.scope
+            stretches.scope = asked.scope
             and stretches.place = asked.place
             and stretches.failure_class = asked.failure_class
             and stretches.stretch = asked.stretch
@@ -160,7 +191,7 @@ select
     gateway_errors.duration_s,
     gateway_errors.target_age_s,
     exposed.scope,
-    exposed.scope || ' ' || exposed.target_group_arn || ' ' || exposed.place || ' '
+    exposed.scope || ' ' || exposed.place || ' '
     || cast(exposed.started_at as varchar) as episode_id,
     exposed.requests
 from numbered
@@ -168,8 +199,7 @@ inner join gateway_errors
     on numbered.request_id = gateway_errors.request_id
 inner join exposed
     on
-        numbered.target_group_arn = exposed.target_group_arn
-        and numbered.scope = exposed.scope
+        numbered.scope = exposed.scope
         and numbered.place = exposed.place
         and numbered.failure_class = exposed.failure_class
         and numbered.stretch = exposed.stretch
