@@ -22,7 +22,8 @@ _ERRORS = (
     "target_groups",
     "error_lines",
     "error_exposure",
-    "error_gaps",
+    "pair_gaps",
+    "ordinary_gaps",
     "error_waits",
     "path_samples",
     "path_sizes",
@@ -65,7 +66,7 @@ def attribute(engine: Engine, window: Window) -> Verdicts:
     for name in _ERRORS:
         engine.keep(name, f"intermediate/{name}", values)
     errors = engine.table("gateway_errors")
-    fits, _ = idle_gaps.fit(errors, engine.table("pair_rates"))
+    fits, _ = idle_gaps.fit(errors, engine.table("pair_rates"), engine.table("ordinary_gaps"))
     engine.attach("idle_gap_fits", fits)
     causes = catalogue.load()
     found = [engine.frame(cause.query).with_columns(pl.lit(cause.id).alias("cause")) for cause in causes]

@@ -49,7 +49,7 @@ suspects as (
     group by
         persistent.target_group_arn, persistent.path,
         persistent.errors, persistent.first_at, persistent.last_at
-    having coalesce(sum(path_samples.answers), 0) * 50 <= persistent.errors + 50
+    having coalesce(sum(path_samples.answers), 0) * 53 <= persistent.errors + 53
 
 ),
 
