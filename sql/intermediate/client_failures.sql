@@ -19,15 +19,6 @@ persistent as (
 
 ),
 
-bounds as (
-
-    select
-        min(first_at) as first_at,
-        max(last_at) as last_at
-    from persistent
-
-),
-
 answered as (
 
     select
@@ -43,8 +34,6 @@ answered as (
     where
         requests.target_status_code is not null
         and requests.elb_status_code not in (502, 504)
-        and requests.time >= (select bounds.first_at from bounds)
-        and requests.time <= (select bounds.last_at from bounds)
     group by persistent.target_group_arn, persistent.client_ip
 
 )

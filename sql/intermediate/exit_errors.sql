@@ -120,7 +120,11 @@ select
     coalesce(exit_node, exit_ip, 'unknown') as exit_name,
     target_ip,
     is_direct,
+    failure_class,
+    failed_at,
     failed_after_s,
+    waited_s,
+    deregistration_delay_s,
     class_share,
     density
 from weighed

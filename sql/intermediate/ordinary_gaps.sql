@@ -14,6 +14,11 @@ inner join pair_minutes
         and pair_gaps.elb_node_ip is not distinct from pair_minutes.elb_node_ip
         and pair_minutes.minute between minute_of(pair_gaps.began_at) - 2
         and minute_of(pair_gaps.began_at) + 2
-where pair_gaps.sample_id is not null
+where pair_gaps.request_id is null
 group by
-    pair_gaps.sample_id, pair_gaps.target_group_arn, pair_gaps.last_completed_at, pair_gaps.began_at
+    pair_gaps.target_group_arn,
+    pair_gaps.elb_node_ip,
+    pair_gaps.target_ip,
+    pair_gaps.target_port,
+    pair_gaps.last_completed_at,
+    pair_gaps.began_at

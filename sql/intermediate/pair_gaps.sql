@@ -5,45 +5,49 @@
 
 with
 
-closing_groups as (
+sparse_pairs as (
 
+    -- Where a close may be a race and pauses tell something: not on pairs busier than one request in 2 s.
     select
-        error_lines.target_group_arn,
+        pair_rates.target_group_arn,
+        pair_rates.elb_node_ip,
+        pair_rates.target_ip,
+        pair_rates.target_port,
         -- A few thousand are enough for any group.
-        53 * greatest(1, cast(floor(max(target_groups.requests) / 200000.0) as bigint)) as one_in
-    from error_lines
+        53 * greatest(1, cast(floor(target_groups.requests / 200000.0) as bigint)) as one_in
+    from pair_rates
     inner join target_groups
-        on error_lines.target_group_arn = target_groups.target_group_arn
-    where error_lines.failure_class in ('closed_at_once', 'not_connected')
-    group by error_lines.target_group_arn
+        on pair_rates.target_group_arn = target_groups.target_group_arn
+    where
+        pair_rates.rate <= 0.5
+        and pair_rates.target_group_arn in (
+            select error_lines.target_group_arn
+            from error_lines
+            where error_lines.failure_class in ('closed_at_once', 'not_connected')
+        )
 
 ),
 
 sampled as (
 
-    -- On pairs busier than one request a second pauses tell nothing.
     select
         requests.target_group_arn,
         requests.elb_node_ip,
         requests.target_ip,
         requests.target_port,
-        requests.request_creation_time as began_at,
-        requests.object_key || ':' || cast(requests.line_number as varchar) as sample_id
+        requests.request_creation_time as began_at
     from requests
-    inner join closing_groups
-        on requests.target_group_arn = closing_groups.target_group_arn
-    inner join pair_rates
+    inner join sparse_pairs
         on
-            requests.target_group_arn = pair_rates.target_group_arn
-            and requests.elb_node_ip is not distinct from pair_rates.elb_node_ip
-            and requests.target_ip = pair_rates.target_ip
-            and requests.target_port = pair_rates.target_port
+            requests.target_group_arn = sparse_pairs.target_group_arn
+            and requests.elb_node_ip is not distinct from sparse_pairs.elb_node_ip
+            and requests.target_ip = sparse_pairs.target_ip
+            and requests.target_port = sparse_pairs.target_port
     where
-        in_sample(requests.time, closing_groups.one_in)
+        in_sample(requests.time, sparse_pairs.one_in)
         and requests.target_status_code is not null
         and requests.type not in ('ws', 'wss')
         and requests.request_creation_time is not null
-        and pair_rates.rate <= 1.0
 
 ),
 
@@ -51,7 +55,6 @@ wanted as (
 
     select
         request_id,
-        cast(null as varchar) as sample_id,
         target_group_arn,
         elb_node_ip,
         target_ip,
@@ -65,7 +68,6 @@ wanted as (
 
     select
         null as request_id,
-        sample_id,
         target_group_arn,
         elb_node_ip,
         target_ip,
@@ -78,7 +80,6 @@ wanted as (
 
 select
     wanted.request_id,
-    wanted.sample_id,
     wanted.target_group_arn,
     wanted.elb_node_ip,
     wanted.target_ip,
@@ -97,7 +98,6 @@ inner join requests
         and requests.type not in ('ws', 'wss')
 group by
     wanted.request_id,
-    wanted.sample_id,
     wanted.target_group_arn,
     wanted.elb_node_ip,
     wanted.target_ip,

@@ -53,12 +53,30 @@ suspects as (
 
 ),
 
-bounds as (
+blocks as (
 
-    select
-        min(first_at) as first_at,
-        max(last_at) as last_at
+    select distinct
+        target_group_arn,
+        unnest(generate_series(block_of(first_at), block_of(last_at))) as block
     from suspects
+
+),
+
+near as (
+
+    -- Only of these are paths cut out.
+    select
+        requests.target_group_arn,
+        requests.request_url,
+        requests.time
+    from requests
+    inner join blocks
+        on
+            requests.target_group_arn = blocks.target_group_arn
+            and block_of(requests.time) = blocks.block
+    where
+        requests.target_status_code is not null
+        and requests.elb_status_code not in (502, 504)
 
 ),
 
@@ -69,16 +87,11 @@ answered as (
         suspects.path,
         count(*) as answers
     from suspects
-    inner join requests
+    inner join near
         on
-            suspects.target_group_arn = requests.target_group_arn
-            and suspects.path = path_of(requests.request_url)
-            and requests.time between suspects.first_at and suspects.last_at
-    where
-        requests.target_status_code is not null
-        and requests.elb_status_code not in (502, 504)
-        and requests.time >= (select bounds.first_at from bounds)
-        and requests.time <= (select bounds.last_at from bounds)
+            suspects.target_group_arn = near.target_group_arn
+            and suspects.path = path_of(near.request_url)
+            and near.time between suspects.first_at and suspects.last_at
     group by suspects.target_group_arn, suspects.path
 
 )

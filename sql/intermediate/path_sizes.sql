@@ -6,4 +6,5 @@ select
     sum(received_bytes) / sum(answers) as mean_received_bytes,
     sum(sent_bytes) / sum(answers) as mean_sent_bytes
 from path_samples
+where answers > 0
 group by target_group_arn, path

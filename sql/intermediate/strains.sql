@@ -80,8 +80,12 @@ strained as (
         by_group.answered >= 20
         and by_group.targets >= 2
         and slowed.targets * 2 >= by_group.targets
-        and by_group.log_answer_s >= usual.log_answer_s + ln(2.0)
-        and (by_group.load >= 1.3 * usual.load or by_group.slow_targets >= 2)
+        -- By more than the scatter of so many answers and requests.
+        and by_group.log_answer_s >= usual.log_answer_s + greatest(ln(2.0), 5.0 / sqrt(by_group.answered))
+        and (
+            by_group.load >= usual.load * (1.3 + 3.0 / sqrt(usual.load * by_group.targets))
+            or by_group.slow_targets >= 2
+        )
 
 ),
 

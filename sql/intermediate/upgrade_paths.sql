@@ -3,6 +3,6 @@
 
 select distinct
     target_group_arn,
-    path_of(request_url) as path
-from requests
-where type in ('ws', 'wss') and target_group_arn is not null
+    path
+from path_samples
+where sockets > 0
