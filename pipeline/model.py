@@ -72,6 +72,8 @@ class EventKind(StrEnum):
     PROBE_FAILED = "probe_failed"
     ENDPOINTS_CHANGED = "endpoints_changed"
     SETTING_CHANGED = "setting_changed"
+    ROUTING_CHANGED = "routing_changed"
+    NETWORK_CHANGED = "network_changed"
     SCALING_DECIDED = "scaling_decided"
     OTHER = "other"
 

@@ -14,6 +14,7 @@ from pipeline import queries
 from pipeline.errors import QueryError
 
 RateKind = Literal["fixed", "per_event", "steady", "episodic"]
+Ceiling = Literal["high", "medium", "low"]
 _HEADER = re.compile(r"^-- /// cause\n((?:-- .*\n)+)-- ///$", re.MULTILINE)
 
 
@@ -30,6 +31,7 @@ class Cause:
         sources: families of timeline sources that reveal it (`nodes`, `pods`, `deregistrations`).
         remedy: what to change, with ``{placeholders}`` for settings of the error's load balancer.
         doc: the comment below the header.
+        ceiling: how sure its verdict can be at best, see `pipeline.attribute.verdicts`.
     """
 
     id: str
@@ -40,6 +42,7 @@ class Cause:
     sources: tuple[str, ...]
     remedy: str
     doc: str
+    ceiling: Ceiling = "high"
 
     @property
     def query(self) -> str:
@@ -78,11 +81,13 @@ def _read(name: str) -> Cause:
             sources=tuple(header["sources"]),
             remedy=header["remedy"],
             doc=_comment_below(text[match.end() :]),
+            ceiling=header.get("ceiling", "high"),
         )
     except (tomllib.TOMLDecodeError, KeyError) as problem:
         raise QueryError(f"sql/{name}.sql: header: {problem}") from problem
-    if f"causes/{cause.id}" != name or cause.rate not in get_args(RateKind):
-        raise QueryError(f"sql/{name}.sql: header: id or rate is off")
+    words_known = cause.rate in get_args(RateKind) and cause.ceiling in get_args(Ceiling)
+    if f"causes/{cause.id}" != name or not words_known:
+        raise QueryError(f"sql/{name}.sql: header: id, rate or ceiling is off")
     return cause
 
 

@@ -5,17 +5,17 @@ log does not name the connection, only the pair of load balancer node and target
 lower bound of the connection's. On a sparse pair the two are equal, on a busy one the pause says
 nothing. Per target group, T is unknown: every T is weighed by how well it explains all pauses together
 and by how often pairs as busy as these would race at it, against the alternative that nothing races and
-pauses are those of ordinary traffic. Each error then gets the ratio of its pause under a race to its
-pause under ordinary traffic, times the odds that the group races at all.
+pauses are those of ordinary traffic (`pauses`, measured in the same target group). Each error then gets
+the ratio of its pause under a race to its pause under ordinary traffic, times the odds that the group
+races at all.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from pipeline.attribute.pauses import Floats, Pauses
 
 _MOST_ERRORS = 2000
 """More errors than this per target group add nothing to the estimate."""
@@ -32,8 +32,11 @@ _RACE_SHARE = 0.7
 """Share of races among the immediate closes of a group that races."""
 _WINDOW_S = 0.005
 """Seconds for which a closing connection can still be used: flight of the FIN and a busy event loop."""
-_RARITY_FLOOR = -2.0
-"""Windows differ more than tenfold between servers: an unlikely rate alone refutes no timeout."""
+_WINDOW_SPREAD = 2.0
+"""Windows differ more than tenfold between servers: log-normal, with this standard deviation in nats. A rate
+that asks for a window of seconds refutes a timeout, one ten times too high does not."""
+_UNUSED_SPREAD = 4.0
+"""The same where fewer races came than expected: servers may close politely, or answer meanwhile."""
 _PRIOR_ODDS = 4.0
 """Immediate closes are races four times in five, before any pause is seen."""
 _LEAST_SHARE = 1e-6
@@ -69,12 +72,16 @@ class _Weights:
     racing: float
 
 
-def fit(errors: pl.DataFrame, pair_rates: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, IdleTimeout]]:
+def fit(
+    errors: pl.DataFrame, pair_rates: pl.DataFrame, ordinary: pl.DataFrame | None = None
+) -> tuple[pl.DataFrame, dict[str, IdleTimeout]]:
     """Weigh the pauses of all closed connections.
 
     Args:
         errors: rows of `gateway_errors`.
         pair_rates: rows of `pair_rates` (``target_group_arn``, ``requests``, ``rate`` per second).
+        ordinary: rows of `ordinary_gaps` (``target_group_arn``, ``gap_s``, ``pair_rate``); without them
+            arrivals are taken to be random.
 
     Returns:
         The table `idle_gap_fits` (request_id, log_ratio, racing, sentence), and the estimate by target group.
@@ -95,7 +102,9 @@ def fit(errors: pl.DataFrame, pair_rates: pl.DataFrame) -> tuple[pl.DataFrame, d
     estimates: dict[str, IdleTimeout] = {}
     for (group,), rows in closes.group_by("target_group_arn", maintain_order=True):
         pairs = pair_rates.filter(pl.col("target_group_arn") == group)
-        table, estimate = _fit_group(rows, pairs)
+        pauses = _NO_PAUSES if ordinary is None else ordinary
+        usual = Pauses.of(pauses.filter(pl.col("target_group_arn") == group))
+        table, estimate = _fit_group(rows, pairs, usual)
         tables.append(table)
         estimates[str(group)] = estimate
     return pl.concat(tables), estimates
@@ -105,15 +114,19 @@ _EMPTY = pl.DataFrame(
     schema={"request_id": pl.String, "log_ratio": pl.Float64, "racing": pl.Float64, "sentence": pl.String}
 )
 
+_NO_PAUSES = pl.DataFrame(
+    schema={"target_group_arn": pl.String, "gap_s": pl.Float64, "pair_rate": pl.Float64}
+)
 
-def _fit_group(rows: pl.DataFrame, pairs: pl.DataFrame) -> tuple[pl.DataFrame, IdleTimeout]:
+
+def _fit_group(rows: pl.DataFrame, pairs: pl.DataFrame, usual: Pauses) -> tuple[pl.DataFrame, IdleTimeout]:
     paused = rows.filter(pl.col("gap_s").is_not_null()).sort("request_id")
     gaps, rates = _floats(paused["gap_s"]), _floats(paused["pair_rate"])
     telling = _telling(paused)
     longest = min(float(_floats(rows["idle_timeout_s"]).max()) + 1.0, _LONGEST_TIMEOUT_S)
     timeouts = np.arange(0.5, max(longest, 1.0), 0.1)
     rarity = _rarity(telling.height, pairs, timeouts)
-    weights = _weigh(_floats(telling["gap_s"]), _floats(telling["pair_rate"]), timeouts, rarity)
+    weights = _weigh(_floats(telling["gap_s"]), _floats(telling["pair_rate"]), timeouts, rarity, usual)
     mode = float(timeouts[int(np.argmax(weights.share))])
     near = np.abs(gaps - mode) <= _NEAR_S
     certainty = float(weights.share[np.abs(timeouts - mode) <= _NEAR_S].sum())
@@ -123,7 +136,7 @@ def _fit_group(rows: pl.DataFrame, pairs: pl.DataFrame) -> tuple[pl.DataFrame, I
     odds = np.log(max(weights.racing, _LEAST_SHARE))
     fitted = paused.select(
         "request_id",
-        pl.Series("log_ratio", odds + _log_ratios(gaps, rates, weights), dtype=pl.Float64),
+        pl.Series("log_ratio", odds + _log_ratios(gaps, rates, weights, usual), dtype=pl.Float64),
         pl.lit(weights.racing).alias("racing"),
         pl.Series("sentence", [sentence if is_clear and one else None for one in near], dtype=pl.String),
     )
@@ -152,12 +165,12 @@ def _floats(values: pl.Series) -> Floats:
     return values.to_numpy().astype(np.float64)
 
 
-def _weigh(gaps: Floats, rates: Floats, timeouts: Floats, rarity: Floats) -> _Weights:
+def _weigh(gaps: Floats, rates: Floats, timeouts: Floats, rarity: Floats, usual: Pauses) -> _Weights:
     """Posterior over the timeouts (log-uniform prior), and of racing against not racing."""
     prior = 1.0 / timeouts
     score = np.log(prior / prior.sum()) + rarity
     for gap, rate in zip(gaps, rates, strict=True):
-        ratio = _race_density(gap, rate, timeouts) / _ordinary(gap, rate)
+        ratio = _race_density(gap, rate, timeouts, usual) / usual.density(gap, rate)
         score += np.log(_RACE_SHARE * ratio + 1.0 - _RACE_SHARE)
     best = float(score.max())
     weights = np.exp(score - best)
@@ -168,7 +181,7 @@ def _weigh(gaps: Floats, rates: Floats, timeouts: Floats, rarity: Floats) -> _We
 
 
 def _rarity(errors: int, pairs: pl.DataFrame, timeouts: Floats) -> Floats:
-    """How unlikely so many races are at each timeout, relative to the likeliest, in nats.
+    """How unlikely so many races are at each timeout, in nats.
 
     A pair of rate λ races at most window / (e·T) of its requests, at λ = 1/T; fewer when it is busier,
     because its connections hardly idle.
@@ -177,20 +190,21 @@ def _rarity(errors: int, pairs: pl.DataFrame, timeouts: Floats) -> Floats:
     busy = np.outer(_floats(pairs["rate"]), timeouts)
     idling = np.maximum(busy * np.exp(1.0 - busy), 0.3 * np.exp(-busy / 10.0) * np.minimum(busy, 1.0))
     expected = (requests[:, None] * idling).sum(axis=0) * _WINDOW_S / (np.e * timeouts) + 1e-6
-    log_chance = errors * np.log(expected / (1.0 + expected))
-    relative: Floats = np.maximum(log_chance - log_chance.max(), _RARITY_FLOOR)
-    return relative
+    asked = np.log(max(errors, 0.5) / expected)
+    spread = np.where(asked > 0.0, _WINDOW_SPREAD, _UNUSED_SPREAD)
+    penalty: Floats = -0.5 * (asked / spread) ** 2
+    return penalty
 
 
-def _log_ratios(gaps: Floats, rates: Floats, weights: _Weights) -> Floats:
+def _log_ratios(gaps: Floats, rates: Floats, weights: _Weights, usual: Pauses) -> Floats:
     ratios = [
-        float(weights.share @ _race_density(gap, rate, weights.timeouts)) / _ordinary(gap, rate)
+        float(weights.share @ _race_density(gap, rate, weights.timeouts, usual)) / usual.density(gap, rate)
         for gap, rate in zip(gaps, rates, strict=True)
     ]
     return np.log(np.array(ratios) + 1e-9).clip(-6.0, 6.0)
 
 
-def _race_density(gap: float, rate: float, timeouts: Floats) -> Floats:
+def _race_density(gap: float, rate: float, timeouts: Floats, usual: Pauses) -> Floats:
     """Density of the pair's pause given a race at each timeout, 1/s.
 
     The share of races whose pause is the connection's own falls with rate × timeout: 1.0, 0.9, 0.75,
@@ -202,12 +216,6 @@ def _race_density(gap: float, rate: float, timeouts: Floats) -> Floats:
     prompt = started & (after <= _PROMPT_S)
     late = started & (after <= _LATE_S)
     sharp = 0.7 * prompt / (_PROMPT_S - _EARLIEST_S) + 0.3 * late / (_LATE_S - _EARLIEST_S)
-    below = (after <= _LATE_S) * rate * np.exp(-rate * gap) / -np.expm1(-rate * (timeouts + _LATE_S))
+    below = (after <= _LATE_S) * usual.density(gap, rate) / usual.share_below(rate * (timeouts + _LATE_S))
     density: Floats = own * sharp + (1.0 - own) * below
     return density
-
-
-def _ordinary(gap: float, rate: float) -> float:
-    """Density of the pause before an ordinary request, 1/s: exponential, with a slower share for lulls."""
-    slow = rate / 4.0
-    return float(0.75 * rate * np.exp(-rate * gap) + 0.25 * slow * np.exp(-slow * gap)) + 1e-6

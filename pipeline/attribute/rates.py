@@ -164,13 +164,13 @@ def _log_rates(rows: _Rows, groups: _Groups, probability: Floats) -> Floats:
     rate = mean[rows.group]
     kinds = np.array(groups.kind)[rows.group]
     of_event = (_EVENT_SHAPE + others) / (_EVENT_SHAPE / rate + rows.exposure)
-    of_event *= _class_share(rows, probability)
     log_rate: Floats = np.log(
         np.select(
             [kinds == "per_event", kinds == "steady", kinds == "episodic"],
             [of_event, rate, _episode_rate(rows, groups, probability, others, rate)],
             1.0,
         )
+        * _class_share(rows, probability)
     )
     return log_rate
 
@@ -183,13 +183,16 @@ def _group_means(groups: _Groups, blamed: NDArray[Any]) -> Floats:
 
 
 def _class_share(rows: _Rows, probability: Floats) -> Floats:
-    """Share of the error's class among the errors of its event: the cause's, corrected by the others."""
+    """Share of the error's class among its cluster's: the cause's, corrected by the other errors.
+
+    A cause that states 1 gives this class or none: it has nothing to learn.
+    """
     size = np.bincount(rows.cluster, probability)[rows.cluster] - probability
     alike = np.bincount(rows.cluster_class, probability)[rows.cluster_class] - probability
     shares: Floats = (_CLASS_WEIGHT * rows.class_share + np.maximum(alike, 0.0)) / (
         _CLASS_WEIGHT + np.maximum(size, 0.0)
     )
-    return shares
+    return np.where(rows.class_share < 1.0, shares, 1.0)
 
 
 def _episode_rate(rows: _Rows, groups: _Groups, probability: Floats, others: Floats, mean: Floats) -> Floats:

@@ -22,14 +22,25 @@ _ERRORS = (
     "target_groups",
     "error_lines",
     "error_exposure",
-    "error_gaps",
+    "pair_gaps",
+    "ordinary_gaps",
     "error_waits",
+    "path_samples",
     "path_sizes",
+    "upgrade_paths",
     "gateway_errors",
     "service_ports",
     "pod_ends",
+    "node_exits",
+    "exit_errors",
     "bursts",
     "episodes",
+    "strains",
+    "wait_piles",
+    "path_failures",
+    "client_failures",
+    "error_zones",
+    "balancer_nodes",
 )
 
 _DIGITS = 9
@@ -55,7 +66,7 @@ def attribute(engine: Engine, window: Window) -> Verdicts:
     for name in _ERRORS:
         engine.keep(name, f"intermediate/{name}", values)
     errors = engine.table("gateway_errors")
-    fits, _ = idle_gaps.fit(errors, engine.table("pair_rates"))
+    fits, _ = idle_gaps.fit(errors, engine.table("pair_rates"), engine.table("ordinary_gaps"))
     engine.attach("idle_gap_fits", fits)
     causes = catalogue.load()
     found = [engine.frame(cause.query).with_columns(pl.lit(cause.id).alias("cause")) for cause in causes]

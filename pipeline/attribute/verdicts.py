@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from pipeline.attribute.causes import Cause
+from pipeline.attribute.causes import Cause, Ceiling
 from pipeline.attribute.coverage import DECISIVE, missing_families
 from pipeline.model import ATTRIBUTIONS
 
@@ -18,6 +18,10 @@ TRUST = 0.99
 """No set of causes is complete: what the candidates share out among them is at most this."""
 TRUST_UNWATCHED = 0.65
 """The same where a source that could have shown another cause did not observe the instant."""
+CEILINGS: dict[Ceiling, float] = {"high": 1.0, "medium": 0.8, "low": 0.5}
+"""How often a cause is what its evidence seems to say, where the log and the timeline cannot prove it: its
+probability is scaled by this before causes are compared, and what that takes away goes to no other."""
+UPGRADE_NOTE = "; a WebSocket upgrade that failed (others on its path were opened)"
 CERTAIN_CLASSES = ("target_answered", "lambda")
 """Classes in which the line itself names the cause."""
 _DIGITS = 6
@@ -62,7 +66,8 @@ def decide(
     Returns:
         Rows of `attributions`, one per error, sorted by time.
     """
-    ranked = _ranked_causes(candidates)
+    ceilings = {cause.id: CEILINGS[cause.ceiling] for cause in causes}
+    ranked = _ranked_causes(candidates, ceilings)
     joined = errors.join(ranked, on="request_id", how="left").sort("time", "request_id")
     absent = missing_families(joined, coverage)
     remedies = {cause.id: cause.remedy for cause in causes}
@@ -78,6 +83,7 @@ def decide(
             for name in ("cause", "remedy", "missing_sources")
         ),
         (pl.col("confidence", "runner_up_confidence") * trust).round(_DIGITS),
+        pl.when("is_upgrade").then(pl.col("evidence") + UPGRADE_NOTE).otherwise("evidence").alias("evidence"),
         pl.lit(tool_version).alias("tool_version"),
         pl.lit(causes_hash).alias("causes_hash"),
     )
@@ -85,7 +91,7 @@ def decide(
     return stamped.select(pl.col(name).cast(kind) for name, kind in empty.schema.items())
 
 
-def _ranked_causes(candidates: pl.DataFrame) -> pl.DataFrame:
+def _ranked_causes(candidates: pl.DataFrame, ceilings: dict[str, float]) -> pl.DataFrame:
     """Per error the best two causes, and the best event of the best cause."""
     by_cause = (
         candidates.sort("probability", "cluster_id", descending=[True, False])
@@ -93,6 +99,9 @@ def _ranked_causes(candidates: pl.DataFrame) -> pl.DataFrame:
         .agg(
             pl.col("probability").sum().alias("confidence"),
             pl.col("event_id", "lag_s", "evidence").first(),
+        )
+        .with_columns(
+            pl.col("confidence") * pl.col("cause").replace_strict(ceilings, return_dtype=pl.Float64)
         )
         .sort("request_id", "confidence", "cause", descending=[False, True, False])
     )

@@ -43,6 +43,21 @@ class CauseRow:
 
 
 @dataclass(frozen=True)
+class Neighbour:
+    """Answers that the load balancer made itself beside 502 and 504: labelled, attributed to nothing.
+
+    Attributes:
+        status: the status that the client got.
+        label: what it says, from the line alone, e.g. ``no_targets``.
+        requests: how many there were.
+    """
+
+    status: int
+    label: str
+    requests: int
+
+
+@dataclass(frozen=True)
 class Summary:
     """What happened, in the order in which a reader wants it.
 
@@ -54,6 +69,7 @@ class Summary:
         verdict: one sentence.
         top_remedy: what to change first and what it would have saved; empty without a cause.
         coverage_warnings: sentences about spans that no source watched.
+        also_seen: other answers of the load balancer's own, most frequent first.
     """
 
     gateway_errors: int
@@ -63,3 +79,4 @@ class Summary:
     verdict: str
     top_remedy: str
     coverage_warnings: list[str]
+    also_seen: tuple[Neighbour, ...] = ()

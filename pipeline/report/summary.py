@@ -7,14 +7,14 @@ import polars as pl
 
 from pipeline.engine.duckdb import Engine
 from pipeline.report import wording
-from pipeline.report.facts import RATE_POINTS, UNDECIDED, CauseRow, Summary
+from pipeline.report.facts import RATE_POINTS, UNDECIDED, CauseRow, Neighbour, Summary
 from pipeline.report.intervals import interval
 
 __all__ = ["CauseRow", "Summary", "summarise"]
 
 
 def summarise(engine: Engine) -> Summary:
-    """Sum up the tables `attributions`, `traffic`, `causes` and `coverage`."""
+    """Sum up the tables `attributions`, `traffic`, `causes`, `coverage` and `neighbouring_errors`."""
     seen = engine.frame("report/window").row(0, named=True)
     window = _window(seen["first_at"], seen["last_at"])
     by_cause = _cause_rows(engine, window)
@@ -27,6 +27,7 @@ def summarise(engine: Engine) -> Summary:
         verdict=wording.verdict(by_cause, errors, int(seen["requests"]), window),
         top_remedy=wording.top_remedy(by_cause, errors),
         coverage_warnings=_coverage_warnings(engine, errors),
+        also_seen=tuple(Neighbour(*row) for row in engine.table("neighbouring_errors").iter_rows()),
     )
 
 

@@ -1,4 +1,4 @@
-"""The summary on a terminal: verdict, causes, the one thing to change, and what nobody watched.
+"""The summary on a terminal: verdict, causes, the one thing to change, other errors, and what nobody watched.
 
 Nothing in it is read as markup, nothing needs colour, and where the output's encoding has no block
 characters the same picture is drawn in ASCII.
@@ -36,6 +36,9 @@ def render(summary: Summary, console: Console) -> None:
     if summary.top_remedy:
         console.print()
         say.labelled("Change first", [summary.top_remedy])
+    if summary.also_seen:
+        console.print()
+        say.labelled("Also seen", [wording.also_seen(summary.also_seen)])
     if summary.coverage_warnings:
         console.print()
         say.labelled("Not watched", summary.coverage_warnings)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from pipeline.report.facts import CauseRow
+from pipeline.report.facts import CauseRow, Neighbour
 
 LEADING = 3
 """Causes that the verdict names one by one."""
@@ -134,3 +134,8 @@ def uncovered(source: str, count: int, errors: int) -> str:
         f"{source} did not cover the instant of {plural(count, 'error')} ({percent(count / errors)}):"
         " their verdicts lack that evidence."
     )
+
+
+def also_seen(neighbours: Sequence[Neighbour]) -> str:
+    """Other answers of the load balancer's own: ``503 no_targets 12, 460 client_abort 3``."""
+    return ", ".join(f"{one.status:03d} {one.label} {whole(one.requests)}" for one in neighbours)

@@ -1,12 +1,18 @@
 """What each API call in a CloudTrail record means for the timeline."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from pipeline.model import EventKind
 from pipeline.timeline.base import Findings
+from pipeline.timeline.cloudtrail_network import (
+    NETWORK_CALLS,
+    ROUTING_CALLS,
+    network_changed,
+    routing_changed,
+)
 from pipeline.timeline.names import ASG_TAG, node_group_of
 from pipeline.timeline.shapes import (
     INSTANCE_ID,
@@ -277,24 +283,6 @@ def _instance_health(call: Call, findings: Findings) -> None:
     _add(call, findings, kind, instance_id, words=status or "", instance_id=instance_id, reason=reason)
 
 
-def _security_group(call: Call, findings: Findings) -> None:
-    groups = ",".join(sorted({g for g in _group_ids(call) if g})) or "unnamed group"
-    _add(call, findings, EventKind.OTHER, groups, words=groups, reason="security_group_change")
-
-
-def _group_ids(call: Call) -> Iterator[str | None]:
-    yield text(call.asked, "groupId")
-    yield text(call.asked, "ModifySecurityGroupRulesRequest", "GroupId")
-
-
-_SECURITY_GROUP_CALLS = (
-    "AuthorizeSecurityGroupIngress",
-    "AuthorizeSecurityGroupEgress",
-    "RevokeSecurityGroupIngress",
-    "RevokeSecurityGroupEgress",
-    "ModifySecurityGroupRules",
-)
-
 CALLS: dict[str, Handler] = {
     "RunInstances": _run_instances,
     "CreateFleet": _create_fleet,
@@ -320,6 +308,7 @@ CALLS: dict[str, Handler] = {
     "StartInstanceRefresh": _scaling("refresh"),
     "UpdateNodegroupVersion": _scaling("refresh"),
     "UpdateNodegroupConfig": _scaling("user_request"),
-    **dict.fromkeys(_SECURITY_GROUP_CALLS, _security_group),
+    **dict.fromkeys(NETWORK_CALLS, network_changed),
+    **dict.fromkeys(ROUTING_CALLS, routing_changed),
 }
 """Calls that matter, by eventName; all others are passed over."""

@@ -58,6 +58,9 @@ def _reservation(document: Document, reservation: Record, ref: str, findings: Fi
             continue
         _add_addresses(instance, instance_id, ref, findings)
         _add_end(document, instance, instance_id, ref, findings)
+        zone = text(instance, "Placement", "AvailabilityZone")
+        if zone is not None:
+            _setting(document, findings, instance_id, "availability_zone", zone)
         for interface in objects(instance, "NetworkInterfaces"):
             _add_prefixes(document, interface, instance_id, findings)
 

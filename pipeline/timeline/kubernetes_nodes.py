@@ -147,6 +147,8 @@ class _Node:
             "kubelet_version": text(info.get("kubeletVersion")),
             "kube_proxy_version": text(info.get("kubeProxyVersion")),
             "exclude_from_load_balancers": str(any(label in labels for label in _EXCLUDE_LABELS)).lower(),
+            "availability_zone": labels.get("topology.kubernetes.io/zone")
+            or labels.get("failure-domain.beta.kubernetes.io/zone"),
             "unschedulable": str(self.spec.get("unschedulable") is True).lower(),
         }
         for setting, value in values.items():

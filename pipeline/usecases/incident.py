@@ -155,6 +155,7 @@ def investigate(
         problems += live.missing_log_lines(engine, question.window)
         verdicts = attribute(engine, question.window)
         engine.keep("traffic", "marts/traffic", bounds(question.window))
+        engine.keep("neighbouring_errors", "marts/neighbouring_errors", bounds(question.window))
         requests = engine.frame("marts/requests_in_window", bounds(question.window))["requests"].item()
         discovered = place.uri if place is not None and place.is_discovered else None
         yield Incident(engine, verdicts.attributions, pulled, problems, requests, discovered, collection)

@@ -14,7 +14,7 @@
 select
     request_id,
     episode_id as cluster_id,
-    target_group_arn as rate_group,
+    'all' as rate_group,
     cast(null as varchar) as event_id,
     cast(null as double) as lag_s,
     requests as exposure,
@@ -26,14 +26,14 @@ select
     printf('no connection within %.1f s to a target ', duration_s)
     || coalesce(printf('that joined %.0f min before', target_age_s / 60.0), 'of unknown age') as evidence
 from episodes
-where failure_class in ('connect_timeout', 'tls_timeout')
+where failure_class = 'connect_timeout'
 
 union all
 
 select
     null as request_id,
     null as cluster_id,
-    target_group_arn as rate_group,
+    'all' as rate_group,
     null as event_id,
     null as lag_s,
     cast(requests as double) as exposure,

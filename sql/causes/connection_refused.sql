@@ -14,7 +14,7 @@
 select
     request_id,
     episode_id as cluster_id,
-    target_group_arn as rate_group,
+    'all' as rate_group,
     cast(null as varchar) as event_id,
     cast(null as double) as lag_s,
     requests as exposure,
@@ -33,7 +33,7 @@ union all
 select
     null as request_id,
     null as cluster_id,
-    target_group_arn as rate_group,
+    'all' as rate_group,
     null as event_id,
     null as lag_s,
     cast(requests as double) as exposure,

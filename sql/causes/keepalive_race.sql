@@ -20,19 +20,22 @@ select
     cast(null as double) as lag_s,
     1.0 as exposure,
     0.0 as support,
-    1.0 as class_share,
+    -- Which of the forms a load balancer logs is not settled: the group's own mix is learnt.
+    case gateway_errors.failure_class
+        when 'closed_at_once' then 0.80
+        when 'not_connected' then 0.15
+        else 0.05
+    end as class_share,
     cast(null as double) as prior_rate,
     cast(null as double) as prior_weight,
     ln(gateway_errors.target_rate)
-    + case gateway_errors.failure_class
-        when 'closed_at_once' then ln(0.80)
-        when 'not_connected' then ln(0.15)
-        -- A busy event loop closes late; one that wakes from a freeze, much later.
-        when 'closed_midway' then
-            case
-                when gateway_errors.waited_s <= gateway_errors.immediate_s + 0.1 then ln(0.05)
-                else ln(0.002)
-            end
+    -- A busy event loop closes late; one that wakes from a freeze, much later.
+    + case
+        when
+            gateway_errors.failure_class = 'closed_midway'
+            and gateway_errors.waited_s > gateway_errors.immediate_s + 0.1
+            then ln(0.04)
+        else 0.0
     end
     + coalesce(idle_gap_fits.log_ratio, 0.0) as log_likelihood,
     case gateway_errors.failure_class
@@ -49,6 +52,8 @@ left join idle_gap_fits
     on gateway_errors.request_id = idle_gap_fits.request_id
 where
     gateway_errors.failure_class in ('closed_at_once', 'not_connected', 'closed_midway')
+    -- HTTP/2 and gRPC share few connections among all requests: pauses tell nothing, see h2_goaway.
+    and gateway_errors.protocol_version not in ('HTTP2', 'GRPC')
     -- The load balancer itself closes a connection that idles for its own timeout.
     and (gateway_errors.gap_s is null or gateway_errors.gap_s <= gateway_errors.idle_timeout_s + 1.0)
 

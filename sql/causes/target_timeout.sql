@@ -18,7 +18,8 @@ weighed as (
     select
         *,
         case when answers_meanwhile > 0 then 1.0 else 0.15 end
-        * case when slow_answers_on_path > 0 then 2.0 else 0.7 end as fit
+        -- Clients that gave up on the same path saw the same slowness.
+        * case when slow_answers_on_path + clients_gone_on_path > 0 then 2.0 else 0.7 end as fit
     from gateway_errors
     where failure_class = 'no_answer'
 
@@ -45,6 +46,11 @@ select
     || case
         when slow_answers_on_path > 0
             then printf('; this path took over 10 s %d more times', slow_answers_on_path)
+        else ''
+    end
+    || case
+        when clients_gone_on_path > 0
+            then printf('; %d clients gave up on it within the same ten minutes (460)', clients_gone_on_path)
         else ''
     end as evidence
 from weighed

@@ -1,5 +1,5 @@
 -- Grain: one row per gateway error that waited for an answer in vain: did the target answer others
--- meanwhile, and is its path known to be slow?
+-- meanwhile, is its path known to be slow, and did clients of the path give up before the load balancer?
 
 with
 
@@ -46,12 +46,27 @@ slow_paths as (
     where target_processing_time >= 10.0 and target_status_code is not null
     group by all
 
+),
+
+clients_gone as (
+
+    -- A client whose own timeout is shorter leaves first: the same slowness, logged as 460.
+    select
+        target_group_arn,
+        path_of(request_url) as path,
+        block_of(time) as block,
+        count(*) as clients
+    from requests
+    where elb_status_code = 460 and request_processing_time >= 0.0
+    group by all
+
 )
 
 select
     error_lines.request_id,
     coalesce(answered_meanwhile.answers, 0) as answers_meanwhile,
-    coalesce(slow_paths.slow_answers, 0) as slow_answers_on_path
+    coalesce(slow_paths.slow_answers, 0) as slow_answers_on_path,
+    coalesce(clients_gone.clients, 0) as clients_gone_on_path
 from error_lines
 left join answered_meanwhile
     on error_lines.request_id = answered_meanwhile.request_id
@@ -59,4 +74,9 @@ left join slow_paths
     on
         error_lines.target_group_arn = slow_paths.target_group_arn
         and error_lines.path = slow_paths.path
+left join clients_gone
+    on
+        error_lines.target_group_arn = clients_gone.target_group_arn
+        and error_lines.path = clients_gone.path
+        and block_of(error_lines.failed_at) = clients_gone.block
 where error_lines.failure_class = 'no_answer'

@@ -26,6 +26,10 @@ select
     min(target_processing_time) filter (
         where target_status_code is not null and target_processing_time >= 0
     ) as fastest_answer_s,
+    -- The typical answer is their geometric mean: one slow request does not make a slow minute.
+    sum(ln(greatest(target_processing_time, 0.001))) filter (
+        where target_status_code is not null and target_processing_time >= 0
+    ) as log_answer_s,
     sum(received_bytes) as received_bytes,
     sum(sent_bytes) as sent_bytes,
     -- A WebSocket's line is written when it closes, long after its answer.

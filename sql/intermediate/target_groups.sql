@@ -7,6 +7,7 @@ measured as (
     select
         target_group_arn,
         sum(requests) as requests,
+        sum(answered) as answered,
         count(distinct target_ip) as targets,
         -- A round trip plus the quickest handler: nothing that was answered came back sooner.
         coalesce(quantile_cont(fastest_answer_s, 0.1), 0.0) as fastest_answer_s,
@@ -31,6 +32,7 @@ latest_settings as (
 select
     measured.target_group_arn,
     measured.requests,
+    measured.answered,
     measured.targets,
     measured.fastest_answer_s,
     measured.mean_packets,
@@ -41,6 +43,9 @@ select
     coalesce(
         max(case when latest_settings.setting = 'protocol' then latest_settings.value end), 'HTTP'
     ) as protocol,
+    coalesce(
+        max(case when latest_settings.setting = 'protocol_version' then latest_settings.value end), 'HTTP1'
+    ) as protocol_version,
     coalesce(
         max(
             case

@@ -16,6 +16,10 @@ create or replace macro start_of_minute(minute) as make_timestamptz(minute * 600
 -- Ten-minute blocks since 1970, the key for joins by wider nearness.
 create or replace macro block_of(instant) as epoch_us(instant) // 600000000;
 
+-- One instant in some (a prime), by its place within the minute: the same lines give the same sample, in
+-- whatever files and order they come.
+create or replace macro in_sample(instant, one_in) as epoch_us(instant) % 60000000 % one_in = 0;
+
 -- A hexadecimal number of up to 8 digits as seconds since 1970; NULL where it is none.
 create or replace macro instant_of_hex(digits) as make_timestamptz(
     try_cast('0x' || digits as bigint) * 1000000

@@ -125,6 +125,7 @@ class Incident:
     events: list[Row] = field(default_factory=list)
     coverage: list[Row] = field(default_factory=list)
     traffic: list[Row] = field(default_factory=list)
+    neighbours: list[tuple[int, str, int]] = field(default_factory=list)
 
     def attach(self, engine: Engine) -> None:
         """Make the tables readable under the names that the report expects."""
@@ -139,6 +140,7 @@ class Incident:
         engine.attach("candidates", table(CANDIDATES, candidates(self.attributions)))
         engine.attach("objects", table(OBJECTS, objects(self.attributions)))
         engine.attach("causes", causes_frame())
+        engine.attach("neighbouring_errors", pl.DataFrame(self.neighbours, NEIGHBOURS, orient="row"))
 
     def frame(self) -> pl.DataFrame:
         """The attributions alone."""
@@ -154,6 +156,7 @@ _TRAFFIC_COLUMNS: dict[str, pa.DataType] = {
     "gateway_errors": pa.int64(),
 }
 TRAFFIC = pa.schema(_TRAFFIC_COLUMNS)
+NEIGHBOURS = {"elb_status_code": pl.Int16, "label": pl.String, "requests": pl.Int64}
 
 
 _BALANCER_NODES = ("10.0.0.7", "10.0.0.8")

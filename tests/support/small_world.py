@@ -27,6 +27,9 @@ SHAPES: dict[str, dict[str, Any]] = {
     "connect_timeout": {"status": 504, "times": (-1.0, -1.0, -1.0), "duration": 10.002},
     "no_answer": {"status": 504, "times": (0.001, -1.0, -1.0), "duration": 60.002},
     "target_answered": {"status": 502, "times": (0.001, 0.3, 0.0), "duration": 0.301, "target_status": 502},
+    "tls_timeout": {"status": 504, "times": (-1.0, -1.0, -1.0), "duration": 20.004},
+    "refused_answer": {"status": 502, "times": (0.001, 0.3, -1.0), "duration": 0.301, "target_status": 200},
+    "cut_answer": {"status": 504, "times": (0.001, 60.3, -1.0), "duration": 60.301, "target_status": 200},
     "lambda": {"status": 502, "times": (0.0, 0.2, 0.0), "duration": 0.2, "reason": "LambdaUnhandled"},
 }
 
@@ -75,13 +78,34 @@ def _traffic(case: dict[str, Any]) -> list[dict[str, Any]]:
         start, end = max(node.get("joined", 0), 0), min(node.get("silent", node.get("left", span)), span)
         rate = case.get("rate", 2.0)
         moments = rng.uniform(start, end, int(rate * max(end - start, 0)))
-        rows += [_answer(target, moment) for moment in np.sort(moments)]
-    rows += [_answer(target, moment) for target, moment in case.get("answers", [])]
+        sizes = {"size": case.get("bytes", 400), "verb": case.get("verb", "GET")}
+        rows += [_answer(target, moment, **sizes) for moment in np.sort(moments)]
+        for surge in case.get("surges", []):
+            if target in surge.get("targets", [target]):
+                rows += _surge(rng, target, rate, surge)
+    rows += [_answer(*one) for one in case.get("answers", [])]
     return [{**row, "line_number": number} for number, row in enumerate(rows, 1)]
 
 
-def _answer(target: int, moment: float) -> dict[str, Any]:
-    return _request(moment, target, (0.0, 0.05, 0.0), 200, 200, 0.05, size=400)
+def _surge(rng: np.random.Generator, target: int, rate: float, surge: dict[str, Any]) -> list[dict[str, Any]]:
+    """More answers than usual for a while, each of them slower; some connects only at the second SYN."""
+    start, end, slow = surge["from"], surge["to"], surge.get("answer", 0.4)
+    moments = rng.uniform(start, end, int(rate * surge.get("times", 2.0) * (end - start)))
+    rows = [_request(one, target, (0.0, slow, 0.0), 200, 200, slow, size=400) for one in np.sort(moments)]
+    late = moments[: surge.get("slow_connects", 0)]
+    return rows + [_request(one, target, (1.01, slow, 0.0), 200, 200, 1.01 + slow, size=400) for one in late]
+
+
+def _answer(
+    target: int,
+    moment: float,
+    path: str = "/cart",
+    client: str = "198.51.100.7",
+    size: int = 400,
+    verb: str = "GET",
+) -> dict[str, Any]:
+    times = (0.0, 0.05, 0.0)
+    return _request(moment, target, times, 200, 200, 0.05, size=size, path=path, client=client, verb=verb)
 
 
 def _errors(case: dict[str, Any]) -> list[dict[str, Any]]:
@@ -108,6 +132,9 @@ def _errors(case: dict[str, Any]) -> list[dict[str, Any]]:
                     size=one.get("bytes", 400),
                     reason=shape.get("reason"),
                     path=one.get("path", "/cart"),
+                    client=one.get("client", "198.51.100.7"),
+                    verb=one.get("verb", "GET"),
+                    elb_node=one.get("elb_node", "172.16.0.9"),
                 )
             )
     return [{**row, "line_number": 1_000_000 + number} for number, row in enumerate(rows)]
@@ -123,12 +150,16 @@ def _request(
     size: int,
     reason: str | None = None,
     path: str = "/cart",
+    client: str = "198.51.100.7",
+    verb: str = "GET",
+    elb_node: str = "172.16.0.9",
 ) -> dict[str, Any]:
     return {
         "type": "https",
+        "client_ip": client,
         "time": at(moment),
         "elb": ELB,
-        "elb_node_ip": "172.16.0.9",
+        "elb_node_ip": elb_node,
         "target_ip": None if target is None else f"10.0.0.{target}",
         "target_port": None if target is None else 30080,
         "request_processing_time": times[0],
@@ -138,7 +169,7 @@ def _request(
         "target_status_code": target_status,
         "received_bytes": size,
         "sent_bytes": 300,
-        "request_verb": "GET",
+        "request_verb": verb,
         "request_url": f"https://shop.example:443{path}",
         "request_proto": "HTTP/2.0",
         "target_group_arn": GROUP,
@@ -157,6 +188,9 @@ def _event(one: dict[str, Any], number: int) -> dict[str, Any]:
         "kind": one["kind"],
         "private_ip": f"10.0.0.{one['target']}" if "target" in one else None,
         "target_group_arn": GROUP if one["kind"].startswith("target_") else None,
+        "node_name": one.get("node"),
+        "service": one.get("service"),
+        "detail": one.get("detail"),
         "pod_name": one.get("pod"),
         "pod_uid": one.get("pod"),
         "reason": one.get("reason"),
@@ -172,6 +206,10 @@ def _settings(case: dict[str, Any]) -> list[dict[str, Any]]:
         (GROUP, "deregistration_delay.timeout_seconds", str(case.get("deregistration_delay", 300))),
         ("service/shop/web", "node_port:30080", "8080"),
     ]
+    rows += [(GROUP, name, case[name]) for name in ("protocol", "protocol_version") if name in case]
+    rows += [(f"node/node-{target}", "availability_zone", zone) for target, zone in case.get("zones", [])]
+    if "security_groups" in case:
+        rows.append((arn, "security_groups", case["security_groups"]))
     if "kubernetes" in case:
         rows.append(("node/any", "kube_proxy_version", case["kubernetes"]))
     return [

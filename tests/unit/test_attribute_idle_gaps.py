@@ -52,9 +52,29 @@ def test_ordinary_pauses_refute_a_race() -> None:
 def test_busy_pairs_tell_nothing() -> None:
     rng = np.random.default_rng(5)
     gaps = list(rng.exponential(1 / 5.0, 40))
-    _, found = fit(closes(gaps, 5.0), pairs(5.0))
+    _, found = fit(closes(gaps, 5.0), pairs(5.0, 2_000_000))
     assert 0.2 < found["web"].racing < 0.95
     assert found["web"].certainty < 0.8
+
+
+def test_more_closes_than_any_window_of_a_closing_connection_allows_are_no_race() -> None:
+    rng = np.random.default_rng(5)
+    gaps = list(rng.exponential(1 / 5.0, 40))
+    _, found = fit(closes(gaps, 5.0), pairs(5.0, 50_000))
+    assert found["web"].racing < 0.2
+
+
+def test_regular_pauses_are_no_pile_where_the_traffic_itself_is_regular() -> None:
+    """Targets that are asked in turn: every request follows its predecessor after about 2 s."""
+    rng = np.random.default_rng(6)
+    usual = pl.DataFrame({"target_group_arn": "web", "gap_s": rng.gamma(20.0, 0.1, 800), "pair_rate": 0.5})
+    gaps = list(rng.gamma(20.0, 0.1, 30))
+    naive = fit(closes(gaps, 0.5), pairs(0.5))[1]["web"]
+    told = fit(closes(gaps, 0.5), pairs(0.5), usual)[1]["web"]
+    assert naive.racing > 0.9
+    assert told.racing < 0.5
+    piled = [5.0 + rng.uniform(0.0, 0.2) for _ in range(12)]
+    assert fit(closes(piled, 0.5), pairs(0.5), usual)[1]["web"].racing > 0.99
 
 
 def test_a_pause_at_the_timeout_counts_for_a_race_and_one_beyond_against() -> None:

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from pipeline.engine.duckdb import Engine
 from pipeline.report import terminal
+from pipeline.report.facts import Neighbour
 from pipeline.report.summary import Summary, summarise
 from tests.support import hostile
 from tests.support.incident import Incident, incident
@@ -42,6 +43,13 @@ def test_each_cause_has_errors_share_confidence_and_a_curve(summary: Summary) ->
     line = next(line for line in printed(summary).splitlines() if line.startswith("scale_in"))
     assert line.split()[:4] == ["scale_in", "529", "42%", "96%"]
     assert "█" in line
+
+
+def test_other_answers_of_the_load_balancer_are_one_line_and_absent_without_any(summary: Summary) -> None:
+    assert "Also seen" not in printed(summary)
+    seen = (Neighbour(503, "no_targets", 1212), Neighbour(0, "client_connection_used_up", 3))
+    text = printed(replace(summary, also_seen=seen))
+    assert "503 no_targets 1,212, 000 client_connection_used_up 3" in text
 
 
 def test_a_piped_summary_holds_no_escape_code(summary: Summary) -> None:

@@ -224,10 +224,53 @@ def test_a_changed_health_check_is_told_under_the_names_of_the_snapshot() -> Non
     assert findings.events[0]["target_group_arn"] == WEB
 
 
-def test_a_security_group_change_is_told_with_its_group() -> None:
-    findings = one("RevokeSecurityGroupIngress", {"groupId": "sg-01"})
-    assert told(findings, "kind", "reason") == [("other", "security_group_change")]
-    assert "sg-01" in findings.events[0]["detail"]
+@pytest.mark.parametrize(
+    ("name", "asked", "reason"),
+    [
+        ("RevokeSecurityGroupIngress", {"groupId": "sg-01"}, "security_group"),
+        (
+            "ModifySecurityGroupRules",
+            {"ModifySecurityGroupRulesRequest": {"GroupId": "sg-01"}},
+            "security_group",
+        ),
+        (
+            "SetSecurityGroups",
+            {"securityGroups": ["sg-01", "sg-02"], "loadBalancerArn": SHOP},
+            "security_group",
+        ),
+        (
+            "ModifyNetworkInterfaceAttribute",
+            {"groupSet": {"items": [{"groupId": "sg-01"}]}},
+            "security_group",
+        ),
+        ("ReplaceNetworkAclEntry", {"networkAclId": "acl-01", "ruleAction": "deny"}, "network_acl"),
+        ("ReplaceRoute", {"routeTableId": "rtb-01"}, "route"),
+    ],
+)
+def test_a_call_that_can_block_packets_is_told_with_what_it_names(
+    name: str, asked: dict[str, object], reason: str
+) -> None:
+    findings = one(name, asked)
+    assert told(findings, "kind", "reason") == [("network_changed", reason)]
+    assert "-01" in findings.events[0]["detail"]
+
+
+def test_an_interface_changed_otherwise_than_in_its_groups_is_no_network_change() -> None:
+    asked = {"networkInterfaceId": "eni-01", "sourceDestCheck": {"value": False}}
+    assert one("ModifyNetworkInterfaceAttribute", asked).events == []
+
+
+def test_a_changed_rule_is_told_with_its_balancer_and_a_deleted_group_by_its_column() -> None:
+    rule = f"{SHOP.replace(':loadbalancer/', ':listener-rule/')}/f2f7dc8efc522ab2/9683b2d02a6cabee"
+    (changed,) = one("ModifyRule", {"ruleArn": rule, "actions": [{"targetGroupArn": WEB}]}).events
+    assert (changed["kind"], changed["reason"], changed["target_group_arn"]) == (
+        "routing_changed",
+        "ModifyRule",
+        None,
+    )
+    assert SHOP.split(":loadbalancer/")[1] in changed["detail"]
+    (deleted,) = one("DeleteTargetGroup", {"targetGroupArn": WEB}).events
+    assert (deleted["kind"], deleted["target_group_arn"]) == ("routing_changed", WEB)
 
 
 def test_failed_calls_and_foreign_ones_change_nothing_but_count_as_observed() -> None:

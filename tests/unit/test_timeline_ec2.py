@@ -43,6 +43,13 @@ def test_the_recorded_instances_are_told_living_and_dead() -> None:
     ]
 
 
+def test_the_zone_of_an_instance_is_a_setting() -> None:
+    rows = instance(Placement={"AvailabilityZone": "eu-west-1b"}).settings
+    assert [(row["resource"], row["setting"], row["value"]) for row in rows] == [
+        (f"instance/{ID}", "availability_zone", "eu-west-1b")
+    ]
+
+
 def test_instances_and_interfaces_tell_the_same_launch_once() -> None:
     findings = recorded("describe-instances-and-network-interfaces")
     launches = [event for event in findings.events if event.get("private_ip") == "10.0.3.44"]

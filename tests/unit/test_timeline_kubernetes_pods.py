@@ -177,6 +177,11 @@ def test_a_node_names_its_instance_address_and_group() -> None:
     )
 
 
+def test_the_zone_of_a_node_is_a_setting() -> None:
+    found = node_told(node(metadata={"labels": {"topology.kubernetes.io/zone": "eu-west-1b"}}))
+    assert ("availability_zone", "eu-west-1b") in {(row["setting"], row["value"]) for row in found.settings}
+
+
 @pytest.mark.parametrize("provider", ["aws:///eu-west-1b/i-1", "gce://p/z/i-0c2f6a11e3b5d7f92", "", "x" * 99])
 def test_a_provider_id_of_another_kind_names_no_instance(provider: str) -> None:
     assert node_told(node(spec={"providerID": provider})).events[0]["instance_id"] is None

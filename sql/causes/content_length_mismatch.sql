@@ -1,0 +1,89 @@
+-- /// cause
+-- id = "content_length_mismatch"
+-- title = "The target announced more bytes than it sent"
+-- statuses = [504]
+-- rate = "episodic"
+-- ceiling = "medium"
+-- needs = ["gateway_errors", "path_failures", "target_groups"]
+-- sources = []
+-- remedy = "Let the server compute Content-Length, or leave it out (chunked): compression or a proxy that changes the body after the header was set, a length in characters instead of bytes, a handler that aborts midway"
+-- ///
+--
+-- The load balancer has the header and waits for the missing bytes until the idle timeout is over. The path never
+-- succeeds, and each failure lasts its normal service time plus the idle timeout. A target status beside the 504
+-- says that the header arrived. `target_timeout` ends with the idle timeout itself. Without the response never above
+-- medium.
+
+with
+
+waits as (
+
+    select
+        gateway_errors.*,
+        path_failures.errors,
+        path_failures.answers,
+        path_failures.path is not null as is_persistent,
+        gateway_errors.duration_s - gateway_errors.idle_timeout_s as excess_s
+    from gateway_errors
+    left join path_failures
+        on
+            gateway_errors.target_group_arn = path_failures.target_group_arn
+            and gateway_errors.path = path_failures.path
+    where
+        gateway_errors.elb_status_code = 504
+        and (
+            gateway_errors.failure_class = 'no_answer'
+            or (gateway_errors.failure_class = 'other' and gateway_errors.target_status_code is not null)
+        )
+
+)
+
+select
+    request_id,
+    'path ' || target_group_arn || ' ' || coalesce(path, '') as cluster_id,
+    target_group_arn as rate_group,
+    cast(null as varchar) as event_id,
+    cast(null as double) as lag_s,
+    cast(coalesce(errors + answers, 2) as double) as exposure,
+    0.0 as support,
+    1.0 as class_share,
+    cast(null as double) as prior_rate,
+    cast(null as double) as prior_weight,
+    ln(target_rate)
+    + case when failure_class = 'other' then ln(0.8) else ln(0.1) end as log_likelihood,
+    printf('%.2f s beyond the idle timeout of %.0f s', excess_s, idle_timeout_s)
+    || case
+        when target_status_code is not null
+            then printf('; the target had answered %d by then', target_status_code)
+        else ''
+    end
+    || case
+        when
+            is_persistent
+            then printf('; its path failed %d times and was answered %d times', errors, answers)
+        else ''
+    end as evidence
+from waits
+where
+    excess_s >= -0.5
+    -- Beyond what a late clock or an upload adds to a plain timeout.
+    and (
+        failure_class = 'other' or (is_persistent and excess_s between 0.1 and 20.0 and received_bytes < 4000)
+    )
+
+union all
+
+select
+    null as request_id,
+    null as cluster_id,
+    target_group_arn as rate_group,
+    null as event_id,
+    null as lag_s,
+    cast(requests as double) as exposure,
+    0.0 as support,
+    1.0 as class_share,
+    1e-7 as prior_rate,
+    0.5 as prior_weight,
+    null as log_likelihood,
+    null as evidence
+from target_groups

@@ -1,0 +1,57 @@
+-- /// cause
+-- id = "malformed_response"
+-- title = "The target's response was no valid HTTP"
+-- statuses = [502]
+-- rate = "episodic"
+-- ceiling = "medium"
+-- needs = ["gateway_errors", "path_failures", "target_groups"]
+-- sources = []
+-- remedy = "Reproduce the path against the target with curl -v and fix what it sends: invalid status line or header characters, Content-Length together with Transfer-Encoding, a body on 204 or 304; roll back the version that began it"
+-- ///
+--
+-- A handler whose response the load balancer cannot accept fails every time, on every target, after its normal service
+-- time: its path never succeeds from the first failure to the last, while the others do. A target status beside a 502
+-- says that a header arrived and was refused. Without the response itself never above medium.
+
+select
+    gateway_errors.request_id,
+    'path ' || gateway_errors.target_group_arn || ' ' || coalesce(gateway_errors.path, '') as cluster_id,
+    gateway_errors.target_group_arn as rate_group,
+    cast(null as varchar) as event_id,
+    cast(null as double) as lag_s,
+    cast(path_failures.errors + path_failures.answers as double) as exposure,
+    0.0 as support,
+    1.0 as class_share,
+    cast(null as double) as prior_rate,
+    cast(null as double) as prior_weight,
+    ln(gateway_errors.target_rate)
+    + case when gateway_errors.failure_class = 'other' then ln(0.8) else ln(0.5) end as log_likelihood,
+    printf(
+        'its path failed %d times at several moments and was answered %d times in between',
+        path_failures.errors, path_failures.answers
+    ) as evidence
+from gateway_errors
+inner join path_failures
+    on
+        gateway_errors.target_group_arn = path_failures.target_group_arn
+        and gateway_errors.path = path_failures.path
+where
+    gateway_errors.elb_status_code = 502
+    and gateway_errors.failure_class in ('closed_at_once', 'closed_midway', 'other')
+
+union all
+
+select
+    null as request_id,
+    null as cluster_id,
+    target_group_arn as rate_group,
+    null as event_id,
+    null as lag_s,
+    cast(requests as double) as exposure,
+    0.0 as support,
+    1.0 as class_share,
+    1e-9 as prior_rate,
+    0.5 as prior_weight,
+    null as log_likelihood,
+    null as evidence
+from target_groups

@@ -1,0 +1,51 @@
+-- /// cause
+-- id = "protocol_mismatch"
+-- title = "The target group speaks another protocol than its targets"
+-- statuses = [502]
+-- rate = "episodic"
+-- needs = ["gateway_errors", "target_groups"]
+-- sources = ["changes"]
+-- remedy = "Give the target group the protocol and version of the port behind it: Protocol HTTPS for a TLS port, ProtocolVersion GRPC or HTTP2 only where the server speaks it (h2c), port of the container and not of a sidecar; both are fixed when it is created, so make a new target group"
+-- ///
+--
+-- HTTP sent to a TLS port (or the wrong version of HTTP) fails every time: the target group never got a single answer,
+-- from its first request to its last. The same mismatch on the client's side is logged as 464.
+
+select
+    gateway_errors.request_id,
+    gateway_errors.target_group_arn as cluster_id,
+    gateway_errors.target_group_arn as rate_group,
+    cast(null as varchar) as event_id,
+    cast(null as double) as lag_s,
+    cast(target_groups.requests as double) as exposure,
+    0.0 as support,
+    1.0 as class_share,
+    cast(null as double) as prior_rate,
+    cast(null as double) as prior_weight,
+    ln(gateway_errors.target_rate) + ln(0.8) as log_likelihood,
+    printf('its target group never answered one of %d requests', target_groups.requests) as evidence
+from gateway_errors
+inner join target_groups
+    on gateway_errors.target_group_arn = target_groups.target_group_arn
+where
+    target_groups.answered = 0
+    and target_groups.requests >= 10
+    and gateway_errors.failure_class in ('closed_at_once', 'closed_midway')
+    and target_groups.protocol <> 'HTTPS'
+
+union all
+
+select
+    null as request_id,
+    null as cluster_id,
+    target_group_arn as rate_group,
+    null as event_id,
+    null as lag_s,
+    cast(requests as double) as exposure,
+    0.0 as support,
+    1.0 as class_share,
+    1e-9 as prior_rate,
+    0.5 as prior_weight,
+    null as log_likelihood,
+    null as evidence
+from target_groups

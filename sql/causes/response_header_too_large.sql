@@ -1,0 +1,61 @@
+-- /// cause
+-- id = "response_header_too_large"
+-- title = "The response headers were larger than the load balancer takes"
+-- statuses = [502]
+-- rate = "episodic"
+-- ceiling = "medium"
+-- needs = ["client_failures", "gateway_errors", "path_failures", "target_groups"]
+-- sources = []
+-- remedy = "Shrink the response headers below 32 KB in total: fewer and smaller Set-Cookie headers, session data on the server instead of in a cookie or JWT, shorter Content-Security-Policy"
+-- ///
+--
+-- Headers that grow with a session or a user fail for that client every time, on any target, after a normal service
+-- time, while other clients are answered on the same paths. Without the response itself never above medium.
+
+select
+    gateway_errors.request_id,
+    'client ' || gateway_errors.target_group_arn || ' ' || gateway_errors.client_ip as cluster_id,
+    gateway_errors.target_group_arn as rate_group,
+    cast(null as varchar) as event_id,
+    cast(null as double) as lag_s,
+    cast(client_failures.errors + client_failures.answers as double) as exposure,
+    0.0 as support,
+    1.0 as class_share,
+    cast(null as double) as prior_rate,
+    cast(null as double) as prior_weight,
+    ln(gateway_errors.target_rate) + ln(0.4) as log_likelihood,
+    printf(
+        'this client failed %d times at several moments and was answered %d times in between, others were',
+        client_failures.errors, client_failures.answers
+    ) as evidence
+from gateway_errors
+inner join client_failures
+    on
+        gateway_errors.target_group_arn = client_failures.target_group_arn
+        and gateway_errors.client_ip = client_failures.client_ip
+-- A path that fails for everybody is not about the client.
+left join path_failures
+    on
+        gateway_errors.target_group_arn = path_failures.target_group_arn
+        and gateway_errors.path = path_failures.path
+where
+    gateway_errors.elb_status_code = 502
+    and gateway_errors.failure_class in ('closed_at_once', 'closed_midway', 'other')
+    and path_failures.path is null
+
+union all
+
+select
+    null as request_id,
+    null as cluster_id,
+    target_group_arn as rate_group,
+    null as event_id,
+    null as lag_s,
+    cast(requests as double) as exposure,
+    0.0 as support,
+    1.0 as class_share,
+    1e-9 as prior_rate,
+    0.5 as prior_weight,
+    null as log_likelihood,
+    null as evidence
+from target_groups

@@ -1,0 +1,71 @@
+-- /// cause
+-- id = "slow_client_upload"
+-- title = "The target gave up on a body that came too slowly"
+-- statuses = [502]
+-- rate = "steady"
+-- needs = ["gateway_errors", "target_groups", "wait_piles"]
+-- sources = []
+-- remedy = "Give slow clients more time than the load balancer does: nginx client_body_timeout and client_header_timeout, Node.js server.requestTimeout, gunicorn --timeout above idle_timeout.timeout_seconds ({idle_timeout_s} s), so that the load balancer answers 408 itself; or take large uploads to S3 with presigned URLs"
+-- ///
+--
+-- A request with a body whose received bytes stay well below what its path usually gets: the target's read timeout
+-- ended it while the client was still sending. Bound to clients and their networks, not to events or targets.
+
+with
+
+uploads as (
+
+    select
+        *,
+        received_bytes / mean_received_bytes as received_share
+    from gateway_errors
+    where
+        failure_class = 'closed_midway'
+        and request_verb in ('POST', 'PUT', 'PATCH')
+        and waited_s >= 4.0
+        -- Headers alone are some hundred bytes: a path without real bodies tells nothing.
+        and mean_received_bytes >= 4000.0
+
+)
+
+select
+    uploads.request_id,
+    uploads.target_group_arn as cluster_id,
+    uploads.target_group_arn as rate_group,
+    cast(null as varchar) as event_id,
+    cast(null as double) as lag_s,
+    1.0 as exposure,
+    0.0 as support,
+    1.0 as class_share,
+    cast(null as double) as prior_rate,
+    cast(null as double) as prior_weight,
+    ln(uploads.target_rate) + ln(0.3)
+    -- Few ordinary requests of a path are half as large as usual; nearly all of these are.
+    + case when uploads.received_share < 0.25 then ln(8.0) else ln(4.0) end
+    -- A read timeout is a constant, too.
+    + ln(greatest(coalesce(wait_piles.pile_ratio, 1.0), 1.0)) as log_likelihood,
+    printf(
+        'cut %.1f s after dispatch with %.0f %% of the bytes that its path usually receives',
+        uploads.waited_s, 100.0 * uploads.received_share
+    ) as evidence
+from uploads
+left join wait_piles
+    on uploads.request_id = wait_piles.request_id
+where uploads.received_share < 0.5
+
+union all
+
+select
+    null as request_id,
+    target_group_arn as cluster_id,
+    target_group_arn as rate_group,
+    null as event_id,
+    null as lag_s,
+    cast(requests as double) as exposure,
+    0.0 as support,
+    1.0 as class_share,
+    1e-6 as prior_rate,
+    0.5 as prior_weight,
+    null as log_likelihood,
+    null as evidence
+from target_groups
