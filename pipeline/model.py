@@ -279,9 +279,16 @@ CANDIDATES = Table(
             column("log_likelihood", REAL, "ln of the density per second and target", required=True),
             column("evidence", TEXT, "a sentence", required=True),
             column("log_rate", REAL, "ln of the rate that the incident taught", required=True),
-            column("log_prior", REAL, "its part from before the incident: ln of the prior rate", required=True),
+            column(
+                "log_prior", REAL, "its part from before the incident: ln of the prior rate", required=True
+            ),
             column("log_class", REAL, "its part from the classes of the event's other errors", required=True),
-            column("probability", REAL, "exp(log_likelihood + log_rate) over its sum for the error", required=True),
+            column(
+                "probability",
+                REAL,
+                "exp(log_likelihood + log_rate) over its sum for the error",
+                required=True,
+            ),
         ]
     ),
 )
@@ -340,9 +347,16 @@ CHECKS = Table(
             column("hi", REAL, "upper end; NULL: unbounded"),
             column("p_exact", REAL, "chance of as many near events if these did nothing", required=True),
             column("p_permutation", REAL, "the same with the events moved around the span", required=True),
-            column("p_placebo", REAL, "the same where there can be no effect: should be large", required=True),
+            column(
+                "p_placebo", REAL, "the same where there can be no effect: should be large", required=True
+            ),
             column("q", REAL, "false discovery rate over all checks; NULL: not testable"),
-            column("verdict", TEXT, "lifted, common_driver, no_lift, always_near, insufficient_data", required=True),
+            column(
+                "verdict",
+                TEXT,
+                "lifted, common_driver, no_lift, always_near, insufficient_data",
+                required=True,
+            ),
             column("sentence", TEXT, "the finding in words", required=True),
         ]
     ),

@@ -1,8 +1,8 @@
 """Checks that keep the verdicts honest: for every event cause and target group, do errors follow its events?
 
 The model decides each error by itself; here the whole incident is asked, with plain counting and exact
-tests, whether errors come more often while such an event is fresh (docs/model.md). A lift that placebos share is
-a common driver, not a cause; a missing lift is a finding too.
+tests, whether errors come more often while such an event is fresh (docs/model.md). A lift that placebos
+share is a common driver, not a cause; a missing lift is a finding too.
 """
 
 from collections.abc import Mapping
@@ -82,7 +82,9 @@ def check(engine: Engine, window: Window) -> None:
 class _Stage:
     """The traffic and errors of all target groups, in seconds from the first minute."""
 
-    def __init__(self, traffic: pl.DataFrame, errors: pl.DataFrame, statuses: Mapping[str, list[int]]) -> None:
+    def __init__(
+        self, traffic: pl.DataFrame, errors: pl.DataFrame, statuses: Mapping[str, list[int]]
+    ) -> None:
         self._first = int(traffic["minute"].to_numpy().min())
         self._minutes = int(traffic["minute"].to_numpy().max()) - self._first + 1
         self._traffic, self._statuses = traffic, statuses
@@ -99,7 +101,9 @@ class _Stage:
             of_group, pl.col("elb_status_code").is_in(self._statuses.get(cause, [502, 504]))
         )
         mine = _by_place(errors.filter(~pl.col("is_placebo")), ["at"])
-        answers = {name: collapsed(at[:, 0]) for name, at in _by_place(errors.filter("is_placebo"), ["at"]).items()}
+        answers = {
+            name: collapsed(at[:, 0]) for name, at in _by_place(errors.filter("is_placebo"), ["at"]).items()
+        }
         spans = windows.with_columns(self._seconds("opens_at"), self._seconds("closes_at"))
         opened = _by_place(spans, ["opens_at", "closes_at"])
         traffic = self._by_minute(self._traffic.filter(of_group), {*mine, *opened})
@@ -131,7 +135,9 @@ class _Stage:
         places = named["target_ip"].n_unique()
         if places * self._minutes > _MOST_CELLS:
             named = named.with_columns(
-                pl.when(pl.col("target_ip").is_in(sorted(wanted))).then("target_ip").otherwise(pl.lit("others"))
+                pl.when(pl.col("target_ip").is_in(sorted(wanted)))
+                .then("target_ip")
+                .otherwise(pl.lit("others"))
             )
         grids: dict[str, Floats] = {}
         for (name,), rows in named.group_by("target_ip", maintain_order=True):
@@ -152,8 +158,8 @@ def _by_place(rows: pl.DataFrame, columns: list[str]) -> dict[str, Floats]:
 
 def _table(found: list[_Found]) -> pl.DataFrame:
     chances = [one.chance for one in found if one.is_testable]
-    adjusted = iter(false_discovery_control(chances) if chances else [])
-    rows = [_row(one, float(next(adjusted)) if one.is_testable else None) for one in found]
+    adjusted = iter([float(q) for q in false_discovery_control(chances)] if chances else [])
+    rows = [_row(one, next(adjusted) if one.is_testable else None) for one in found]
     schema = pl.DataFrame(CHECKS.schema.empty_table()).schema
     return pl.DataFrame(rows, schema=schema, orient="row").sort("target_group_arn", "cause")
 
@@ -198,27 +204,25 @@ def _sentence(one: _Found, verdict: str) -> str:
     events = f"{one.events} {one.cause} event{'' if one.events == 1 else 's'}"
     ratio = one.ratio
     total = ratio.inside + ratio.outside
+    follow = f"{ratio.inside} of {total} incidents follow one of the {events}"
     if not total:
         return f"no failed request to compare with the {events}"
-    measured = _measured(ratio)
-    if verdict == "always_near":
-        return (
-            f"{one.covered:.0%} of the requests are near one of the {events}: "
-            "that an error is near one too says nothing"
-        )
-    if verdict == "lifted":
-        return f"{ratio.inside} of {total} incidents follow one of the {events} ({measured})"
-    if verdict == "common_driver":
-        return (
-            f"{ratio.inside} of {total} incidents follow one of the {events} ({measured}), but placebos are "
-            f"lifted as well ({_number(one.placebo_ratio)}): both may have one driver"
-        )
-    if ratio.inside == 0:
-        nearest = f"no error coincided with any of the {events}"
-        return f"{nearest} ({measured})" if verdict == "no_lift" else f"{nearest}, but {_few(one)}"
+    if verdict == "insufficient_data":
+        follow = follow if ratio.inside else f"no error coincided with any of the {events}"
+        return f"{follow}, but {_few(one)}"
     if verdict == "no_lift":
-        return f"errors were no more frequent near the {events} ({measured})"
-    return f"{ratio.inside} of {total} incidents follow one of the {events}: {_few(one)}"
+        return (
+            f"errors were no more frequent near the {events}"
+            if ratio.inside
+            else f"no error coincided with any of the {events}"
+        ) + f" ({_measured(ratio)})"
+    return {
+        "always_near": f"{one.covered:.0%} of the requests are near one of the {events}: "
+        "that an error is near one too says nothing",
+        "lifted": f"{follow} ({_measured(ratio)})",
+        "common_driver": f"{follow} ({_measured(ratio)}), but placebos are lifted as well "
+        f"({_number(one.placebo_ratio)}): both may have one driver",
+    }[verdict]
 
 
 def _few(one: _Found) -> str:

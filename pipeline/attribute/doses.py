@@ -42,7 +42,7 @@ def _rows(traffic: pl.DataFrame, nodes: pl.DataFrame) -> list[dict[str, Any]]:
     first, last = int(traffic["minute"].to_numpy().min()), int(traffic["minute"].to_numpy().max()) + 1
     width = max(_BIN_MINUTES, -(-(last - first) // _MOST_BINS))
     bins = (last - first) // width
-    middles = 60.0 * (first + width * (np.arange(bins) + 0.5))
+    middles: Floats = 60.0 * (first + width * (np.arange(bins, dtype=np.float64) + 0.5))
     counts = {
         str(name): _count(group, middles)
         for (name,), group in nodes.sort("node_group").group_by("node_group", maintain_order=True)
@@ -51,8 +51,10 @@ def _rows(traffic: pl.DataFrame, nodes: pl.DataFrame) -> list[dict[str, Any]]:
     for (arn,), group in traffic.group_by("target_group_arn", maintain_order=True):
         place = (group["minute"].to_numpy() - first) // width
         kept = place < bins
-        requests = np.bincount(place[kept], group["requests"].to_numpy()[kept], minlength=bins)
-        errors = np.bincount(place[kept], group["errors"].to_numpy()[kept], minlength=bins)
+        requests, errors = (
+            np.bincount(place[kept], group[name].to_numpy()[kept], minlength=bins).astype(np.float64)
+            for name in ("requests", "errors")
+        )
         rows += [
             {"target_group_arn": arn, "node_group": name, "bin_s": 60.0 * width} | found
             for name, number in counts.items()
@@ -65,7 +67,9 @@ def _count(nodes: pl.DataFrame, middles: Floats) -> Floats:
     """Nodes that were there at each instant (s since 1970); an unknown end lies beyond what is asked."""
     joined = np.sort(_epoch(nodes["joined_at"], -np.inf))
     left = np.sort(_epoch(nodes["left_at"], np.inf))
-    return (np.searchsorted(joined, middles, "right") - np.searchsorted(left, middles, "right")).astype(np.float64)
+    return (np.searchsorted(joined, middles, "right") - np.searchsorted(left, middles, "right")).astype(
+        np.float64
+    )
 
 
 def _epoch(instants: pl.Series, unknown: float) -> Floats:
@@ -112,7 +116,7 @@ def _standard(values: Floats) -> Floats:
 
 
 def _ratio_per_node(nodes: Floats, errors: Floats, requests: Floats) -> float | None:
-    """Factor on the error rate of one node more: Poisson regression by Newton's method; None if it runs off."""
+    """Factor on the error rate of one node more: Poisson regression, by Newton; None if it runs off."""
     centred = nodes - np.average(nodes, weights=requests)
     level, slope = np.log(errors.sum() / requests.sum()), 0.0
     for _ in range(50):

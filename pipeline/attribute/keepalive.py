@@ -89,7 +89,9 @@ def infer(engine: Engine, window: Window) -> None:
     engine.attach(KEEPALIVE_HAZARD.name, hazards.to_arrow().cast(KEEPALIVE_HAZARD.schema))
     engine.attach(
         KEEPALIVE_ESTIMATES.name,
-        pl.DataFrame(named, schema=pl.DataFrame(KEEPALIVE_ESTIMATES.schema.empty_table()).schema, orient="row"),
+        pl.DataFrame(
+            named, schema=pl.DataFrame(KEEPALIVE_ESTIMATES.schema.empty_table()).schema, orient="row"
+        ),
     )
 
 
@@ -115,7 +117,9 @@ def _row(group: Mapping[str, object], hazard: pl.DataFrame) -> dict[str, object]
         mean_pair_rate=float(str(group["mean_pair_rate"] or 0.0)),
     )
     if closes < LEAST_ERRORS:
-        found = Estimate(f"too few errors: {closes} of its connections were found closed; {LEAST_ERRORS} are needed")
+        found = Estimate(
+            f"too few errors: {closes} of its connections were found closed; {LEAST_ERRORS} are needed"
+        )
     if group["protocol_version"] in _MULTIPLEXED:
         found = Estimate(f"{group['protocol_version']} targets share one connection: no pause belongs to one")
     is_stated = not found.reason
@@ -142,7 +146,8 @@ def _names(row: Mapping[str, object], servers: pl.DataFrame) -> dict[str, str | 
     if row["verdict"] != "estimated":
         return {"servers": None}
     fitting = servers.filter(
-        (pl.col("closes_from_s") <= float(str(row["high"]))) & (pl.col("closes_to_s") >= float(str(row["low"])))
+        (pl.col("closes_from_s") <= float(str(row["high"])))
+        & (pl.col("closes_to_s") >= float(str(row["low"])))
     )
     return {"servers": ", ".join(fitting["server"].sort()) or None}
 
@@ -177,7 +182,13 @@ def estimate(tenths: Whole, requests: Whole, errors: Whole, *, mean_pair_rate: f
         in_pile=in_pile,
         hazard_ratio=_rise(requests, errors, pile, ~pile),
     )
-    return replace(found, timeout_s=min(max(found.timeout_s, found.low), found.high))
+    return replace(
+        found,
+        timeout_s=round(min(max(found.timeout_s, found.low), found.high), 2),
+        low=round(found.low, 2),
+        high=round(found.high, 2),
+        hazard_ratio=round(found.hazard_ratio, 2),
+    )
 
 
 def _centre(tenths: Whole, errors: Whole, best: int) -> float:
@@ -202,7 +213,9 @@ def _likelihoods(tenths: Whole, requests: Whole, errors: Whole) -> tuple[Whole, 
     any_pause = np.broadcast_to(share[seen], (timeouts.size, at.size))
     upto = np.concatenate([[0.0], np.cumsum(share)])
     below_mass = upto[np.searchsorted(tenths, timeouts)]
-    below = np.where(at[None, :] < timeouts[:, None], share[seen] / np.maximum(below_mass, 1e-12)[:, None], 0.0)
+    below = np.where(
+        at[None, :] < timeouts[:, None], share[seen] / np.maximum(below_mass, 1e-12)[:, None], 0.0
+    )
     density = np.stack([any_pause, below, _pile(tenths, share, timeouts, at)], axis=2)
     return timeouts, _mixed(density, weight)
 
@@ -234,11 +247,11 @@ def _mixed(density: Floats, weight: Floats) -> Floats:
 def _refusal(tenths: Whole, requests: Whole, errors: Whole, best: int) -> str:
     """Why the pile at ``best`` is no timeout; empty when it is one."""
     pile = _between(tenths, best - _BEFORE, best + _AFTER)
-    in_pile = int(errors[pile].sum())
+    in_pile, total = int(errors[pile].sum()), int(errors.sum())
     if in_pile < LEAST_ERRORS:
-        return f"no gap structure: at most {in_pile} errors share a pause"
+        return f"no gap structure: {total} errors, of which no {LEAST_ERRORS} share a pause"
     windows = max(int(tenths.max()) // (_BEFORE + _AFTER), 1)
-    chance = _tail(in_pile, int(errors.sum()), requests[pile].sum() / requests.sum())
+    chance = _tail(in_pile, total, requests[pile].sum() / requests.sum())
     if chance * windows > _SCAN_LEVEL or _rise(requests, errors, pile, ~pile) < _RISE:
         return "no gap structure: errors have the pauses of ordinary requests"
     for side, name in (

@@ -170,7 +170,9 @@ def _grid(windows: Floats, width: float, cells: int) -> NDArray[np.bool_]:
     return np.cumsum(edges[:-1]) > 0
 
 
-def placebo_chance(places: Mapping[str, Place], answers: Mapping[str, Floats], span_s: float) -> tuple[float, float]:
+def placebo_chance(
+    places: Mapping[str, Place], answers: Mapping[str, Floats], span_s: float
+) -> tuple[float, float]:
     """The strongest lift where there can be none: (p-value for all three together, its rate ratio).
 
     Windows an hour earlier, windows of another target, and errors that the target itself answered;

@@ -79,8 +79,8 @@ def posterior(candidates: pl.DataFrame, causes: list[Cause]) -> pl.DataFrame:
 
     Returns:
         The rows with a request, with ``probability``: exp(log_likelihood + log_rate), over its sum for the
-        request. ``log_rate`` is what the incident taught, ``log_prior`` and ``log_class`` are parts of it: the
-        rate before anything was seen, and the event's own mix of classes.
+        request. ``log_rate`` is what the incident taught; ``log_prior`` and ``log_class`` are parts of it:
+        the rate before anything was seen, and the event's own mix of classes.
     """
     rows = candidates.filter(pl.col("request_id").is_not_null())
     if rows.is_empty():

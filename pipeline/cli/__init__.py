@@ -17,7 +17,7 @@ from pipeline.cli import options as opt
 from pipeline.cli.output import console, remark, remark_on, sink
 from pipeline.cli.progress import PullProgress
 from pipeline.errors import ForensicsError, UsageError
-from pipeline.report import formats, page, story, terminal
+from pipeline.report import formats, page, rows, story, terminal
 from pipeline.report.summary import summarise
 from pipeline.usecases.demo import demo as run_demo
 from pipeline.usecases.explain import explain as explain_request
@@ -176,10 +176,11 @@ def explain(
     since: opt.Since = None,
     until: opt.Until = None,
     lb: opt.LoadBalancer = None,
+    output_format: Annotated[opt.StoryFormat, typer.Option("--format", help="How to print.")] = "table",
     store: opt.Store = None,
     quiet: opt.Quiet = False,
 ) -> None:
-    """Show the evidence behind the verdict on one request.
+    """Show the evidence behind the verdict on one request, and how its probability adds up.
 
     \b
     Examples:
@@ -189,7 +190,12 @@ def explain(
     settings = config.load(store=store)
     question = _question(logs, timeline, since, until, lb)
     with investigate(question, settings, _progress(quiet=quiet)) as incident:
-        story.render(explain_request(incident, wanted), console())
+        told = explain_request(incident, wanted)
+        if output_format == "json":
+            with sink(None) as to:
+                story.write_json(told, to)
+        else:
+            story.render(told, console())
 
 
 @app.command()
@@ -240,7 +246,7 @@ def demo(
     with run_demo(config.load()) as (incident, score):
         terminal.render(summarise(incident.engine), console())
         typer.echo()
-        story.render_score(score.per_cause, score.accuracy, score.macro_f1, console())
+        rows.render_score(score.per_cause, score.accuracy, score.macro_f1, console())
         _write_page(incident, output, title="The bundled incident: a simulated day")
         typer.echo(f"\nReport: {output.resolve()}")
 
@@ -280,7 +286,7 @@ def _write_page(incident: Incident, path: Path, title: str) -> None:
 
 def _answer(incident: Incident, query: str) -> None:
     try:
-        story.render_rows(incident.engine.ask(query), console())
+        rows.render_rows(incident.engine.ask(query), console())
     except duckdb.Error as problem:
         raise UsageError(f"sql: {problem}") from problem
 

@@ -20,9 +20,10 @@ from plotly.offline import get_plotlyjs  # type: ignore[import-untyped] # plotly
 
 from pipeline import queries
 from pipeline.engine.duckdb import Engine
-from pipeline.report import figures, safety, wording
+from pipeline.report import figures, hazard, safety, wording
 from pipeline.report.colours import look
 from pipeline.report.facts import CauseRow, Summary
+from pipeline.report.keepalive import group_name
 from pipeline.report.whole_file import whole_file
 
 MOST_ROWS = 2_000
@@ -78,6 +79,7 @@ def _rows(engine: Engine, summary: Summary) -> dict[str, Any]:
         "best": remedies[0] if remedies else None,
         "remedies": remedies,
         "wordings": _wordings(engine),
+        "hazards": hazard.figures(engine, summary.trust.keepalive),
         "errors": engine.frame("report/errors", {"row_limit": MOST_ROWS}).rows(named=True),
         "coverage": engine.frame("report/coverage").rows(named=True),
     }
@@ -166,6 +168,9 @@ def _environment() -> Environment:
         "whole": wording.whole,
         "percent": wording.percent,
         "bounds": wording.bounds,
+        "ratio": wording.ratio,
+        "chance": wording.chance,
+        "group_name": group_name,
     }
     environment.globals |= {"look": look, "swatch": _swatch}
     return environment

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline.attribute.run import attribute, observe_traffic
+from pipeline.attribute.run import attribute, examine, observe_traffic
 from pipeline.attribute.verdicts import INSUFFICIENT
 from pipeline.config import Settings
 from pipeline.engine.duckdb import Engine
@@ -109,6 +109,7 @@ def investigate(
         attach_logs(engine, lake, question)
         problems = _attach_timeline(engine, question, store)
         verdicts = attribute(engine, question.window)
+        examine(engine, question.window)
         engine.keep("traffic", "marts/traffic", _bounds(question.window))
         requests = engine.frame("marts/requests_in_window", _bounds(question.window))["requests"].item()
         yield Incident(engine, verdicts.attributions, pulled, problems, requests)

@@ -7,10 +7,10 @@ with
 spans as (
 
     select
-        cause,
-        anchor,
-        opens_s,
-        closes_s
+        known.cause,
+        known.anchor,
+        known.opens_s,
+        known.closes_s
     from (
         values
         ('scale_in', 'left', -5.0, 90.0),
@@ -105,8 +105,12 @@ on_pods as (
             subjects.kind = 'node'
             and lifetimes.kind = 'pod'
             and subjects.node_name = lifetimes.node_name
-            and (lifetimes.joined_at is null or lifetimes.joined_at <= seconds_after(subjects.happened_at, 200.0))
-            and (lifetimes.left_at is null or lifetimes.left_at >= seconds_after(subjects.happened_at, -200.0))
+            and coalesce(
+                lifetimes.joined_at <= seconds_after(subjects.happened_at, 200.0), true
+            )
+            and coalesce(
+                lifetimes.left_at >= seconds_after(subjects.happened_at, -200.0), true
+            )
     inner join group_targets
         on group_targets.are_pods and lifetimes.private_ip = group_targets.target_ip
 

@@ -31,7 +31,9 @@ select
     any_value(pair_load.mean_pair_rate) as mean_pair_rate,
     coalesce(any_value(latest_protocol.protocol_version), 'HTTP1') as protocol_version,
     arg_max(gateway_errors.idle_timeout_s, gateway_errors.failed_at) as idle_timeout_s,
-    arg_max(gateway_errors.configured_idle_timeout_s is not null, gateway_errors.failed_at) as is_idle_timeout_known
+    arg_max(
+        gateway_errors.configured_idle_timeout_s is not null, gateway_errors.failed_at
+    ) as is_idle_timeout_known
 from gateway_errors
 left join pair_load
     on gateway_errors.target_group_arn = pair_load.target_group_arn

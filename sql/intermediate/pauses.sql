@@ -71,7 +71,9 @@ preceded as (
 select
     paused_pairs.target_group_arn,
     cast(
-        least(floor(10.0 * seconds_between(preceded.last_completed_at, preceded.instant) + 1e-6), 6000.0) as integer
+        least(
+            floor(10.0 * seconds_between(preceded.last_completed_at, preceded.instant) + 1e-6), 6000.0
+        ) as integer
     ) as tenth,
     count(*) as requests
 from preceded

@@ -3,11 +3,11 @@
 -- (Go's net/http, gunicorn's sync workers) have no row; the source is where the default stands.
 
 select
-    server,
-    closes_from_s,
-    closes_to_s,
-    setting,
-    source
+    defaults.server,
+    defaults.closes_from_s,
+    defaults.closes_to_s,
+    defaults.setting,
+    defaults.source
 from (
     values
     ('gunicorn (async workers)', 2.0, 2.0, '--keep-alive', 'benoitc/gunicorn gunicorn/config.py'),

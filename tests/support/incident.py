@@ -15,7 +15,19 @@ import polars as pl
 import pyarrow as pa
 
 from pipeline.engine.duckdb import Engine
-from pipeline.model import ATTRIBUTIONS, COVERAGE, EVENTS, INSTANT, LIFETIMES, REQUESTS, Table
+from pipeline.model import (
+    ATTRIBUTIONS,
+    CHECKS,
+    COVERAGE,
+    DOSE_RESPONSES,
+    EVENTS,
+    INSTANT,
+    KEEPALIVE_ESTIMATES,
+    KEEPALIVE_HAZARD,
+    LIFETIMES,
+    REQUESTS,
+    Table,
+)
 
 FIRST = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
 MINUTES = 240
@@ -125,6 +137,8 @@ class Incident:
         engine.attach_parquet(REQUESTS, [])
         engine.attach("traffic", pa.Table.from_pylist(self.traffic, schema=TRAFFIC))
         engine.attach("causes", causes_frame())
+        for empty in (KEEPALIVE_ESTIMATES, KEEPALIVE_HAZARD, CHECKS, DOSE_RESPONSES):
+            engine.attach_parquet(empty, [])
 
     def frame(self) -> pl.DataFrame:
         """The attributions alone."""

@@ -12,7 +12,8 @@ from fixtures.world.cluster import World
 from fixtures.world.run import simulate
 from pipeline.attribute import run
 from pipeline.engine.duckdb import Engine
-from pipeline.model import COVERAGE, EVENTS as OBSERVED, LIFETIMES, REQUESTS, SETTINGS, Window
+from pipeline.model import COVERAGE, LIFETIMES, REQUESTS, SETTINGS, Window
+from pipeline.model import EVENTS as OBSERVED
 from pipeline.timeline.base import frame
 
 _TARGETS, _NODES = 3, 2
@@ -53,7 +54,14 @@ def world(
         own_5xx_share=0.0,
     )
     add_service(
-        made, "web", "ip", EVENTS, requests, replicas=_TARGETS, keep_alive=("server", timeout_s), close_lag_s=0.012
+        made,
+        "web",
+        "ip",
+        EVENTS,
+        requests,
+        replicas=_TARGETS,
+        keep_alive=("server", timeout_s),
+        close_lag_s=0.012,
     )
     populate(made, {"web": _TARGETS})
     return made
