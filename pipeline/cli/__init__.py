@@ -4,6 +4,7 @@ import io
 import os
 import sys
 import traceback
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -12,13 +13,15 @@ import duckdb
 import typer
 
 from pipeline import __version__, config
-from pipeline.cli import lake
+from pipeline.cli import compare, lake
 from pipeline.cli import options as opt
 from pipeline.cli.output import console, remark, remark_on, sink
 from pipeline.cli.progress import PullProgress
 from pipeline.errors import ForensicsError, UsageError
 from pipeline.report import formats, page, rows, story, terminal
+from pipeline.report.facts import Summary
 from pipeline.report.summary import summarise
+from pipeline.usecases.ablation import ablate as leave_out_each
 from pipeline.usecases.demo import demo as run_demo
 from pipeline.usecases.explain import explain as explain_request
 from pipeline.usecases.incident import Incident, Question, investigate
@@ -85,6 +88,9 @@ def attribute(
     lb: opt.LoadBalancer = None,
     output_format: Annotated[opt.OutputFormat, typer.Option("--format", help="How to print.")] = "table",
     output: opt.Output = None,
+    ablate: Annotated[
+        bool, typer.Option("--ablate", help="Also say what each timeline source is worth (slow).")
+    ] = False,
     store: opt.Store = None,
     max_reject_share: opt.MaxRejectShare = None,
     quiet: opt.Quiet = False,
@@ -102,7 +108,11 @@ def attribute(
     question = _question(logs, timeline, since, until, lb)
     with investigate(question, settings, _progress(quiet=quiet)) as incident:
         remark_on(incident.pulled, incident.problems)
-        _print(incident, output_format, output)
+        summary = summarise(incident.engine)
+        if ablate:
+            worth = leave_out_each(incident, question.window)
+            summary = replace(summary, trust=replace(summary.trust, ablation=worth))
+        _print(incident, summary, output_format, output)
         _exit(incident)
 
 
@@ -198,6 +208,9 @@ def explain(
             story.render(told, console())
 
 
+app.command()(compare.diff)
+
+
 @app.command()
 def sql(
     query: Annotated[
@@ -261,8 +274,9 @@ def _progress(*, quiet: bool) -> PullProgress | None:
     return None if quiet else PullProgress()
 
 
-def _print(incident: Incident, output_format: opt.OutputFormat, output: Path | None) -> None:
-    summary = summarise(incident.engine)
+def _print(
+    incident: Incident, summary: Summary, output_format: opt.OutputFormat, output: Path | None
+) -> None:
     if output_format == "table" and output is None:
         terminal.render(summary, console())
         return
@@ -292,7 +306,10 @@ def _answer(incident: Incident, query: str) -> None:
 
 
 def _shell(incident: Incident) -> None:
-    remark("tables: requests attributions gateway_errors candidates events lifetimes settings; Ctrl-D ends")
+    remark(
+        "tables: requests attributions gateway_errors candidates events lifetimes settings checks "
+        "keepalive_estimates; Ctrl-D ends"
+    )
     while True:
         try:
             query = input("forensics> ")

@@ -17,6 +17,7 @@ COMMANDS = (
     "pull",
     "report",
     "explain",
+    "diff",
     "sql",
     "demo",
     "lake check",
