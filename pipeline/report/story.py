@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import BinaryIO
 
 import polars as pl
@@ -103,6 +104,9 @@ def _listed(rows: pl.DataFrame) -> list[dict[str, object]]:
 def _value(value: object) -> object:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    if isinstance(value, Decimal):
+        # DuckDB adds up whole numbers in 128 bits.
+        return int(value)
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

@@ -84,7 +84,7 @@ def _side(
     if path.is_file():
         return _of_file(path)
     first, dots, last = text.partition("..")
-    if not dots or not (first or last):
+    if not dots:
         raise UsageError(f"{text}: neither a file nor a span; {_HOW}")
     window = config.window(first or None, last or None, now)
     asked = Question(question.logs, question.timeline, window, question.load_balancer)
