@@ -78,11 +78,14 @@ def posterior(candidates: pl.DataFrame, causes: list[Cause]) -> pl.DataFrame:
         causes: the causes, for the kinds of their rates.
 
     Returns:
-        The rows with a request, with ``probability`` (they sum to 1 over each request) and ``log_rate``.
+        The rows with a request, with ``probability``: exp(log_likelihood + log_rate), over its sum for the
+        request. ``log_rate`` is what the incident taught; ``log_prior`` and ``log_class`` are parts of it:
+        the rate before anything was seen, and the event's own mix of classes.
     """
     rows = candidates.filter(pl.col("request_id").is_not_null())
     if rows.is_empty():
-        return rows.with_columns(pl.lit(None, dtype=pl.Float64).alias(n) for n in ("probability", "log_rate"))
+        added = ("probability", "log_rate", "log_prior", "log_class")
+        return rows.with_columns(pl.lit(None, dtype=pl.Float64).alias(name) for name in added)
     keyed = rows.with_columns(
         (pl.col("cause") + "\t" + pl.col("rate_group")).alias("group_key"),
         (pl.col("cause") + "\t" + pl.col("rate_group") + "\t" + pl.col("cluster_id")).alias("cluster_key"),
@@ -99,10 +102,14 @@ def posterior(candidates: pl.DataFrame, causes: list[Cause]) -> pl.DataFrame:
         support=keyed["support"].to_numpy().astype(np.float64),
         likelihood=keyed["log_likelihood"].to_numpy().astype(np.float64),
     )
-    probability = _settle(arrays, groups)
+    settled = _settle(arrays, groups)
+    # One more step, so that the published terms give the published probability exactly.
+    log_rates = _log_rates(arrays, groups, settled)
     return keyed.drop("group_key", "cluster_key").with_columns(
-        pl.Series("probability", probability),
-        pl.Series("log_rate", _log_rates(arrays, groups, probability)),
+        pl.Series("probability", _normalised(arrays, log_rates, weight=1.0)),
+        pl.Series("log_rate", log_rates),
+        pl.Series("log_prior", _log_priors(arrays, groups)),
+        pl.Series("log_class", _log_classes(arrays, groups, settled)),
     )
 
 
@@ -173,6 +180,22 @@ def _log_rates(rows: _Rows, groups: _Groups, probability: Floats) -> Floats:
         * _class_share(rows, probability)
     )
     return log_rate
+
+
+def _log_priors(rows: _Rows, groups: _Groups) -> Floats:
+    """Rate of each candidate before any error was seen: that of a lone event, of a quiet background."""
+    prior = groups.prior[rows.group]
+    kinds = np.array(groups.kind)[rows.group]
+    lone = _EVENT_SHAPE / (_EVENT_SHAPE / prior + rows.exposure)
+    priors: Floats = np.log(np.select([kinds == "per_event", kinds == "fixed"], [lone, 1.0], prior))
+    return priors
+
+
+def _log_classes(rows: _Rows, groups: _Groups, probability: Floats) -> Floats:
+    """Share of the error's class in the log rate of an event; other kinds have none."""
+    kinds = np.array(groups.kind)[rows.group]
+    classes: Floats = np.where(kinds == "per_event", np.log(_class_share(rows, probability)), 0.0)
+    return classes
 
 
 def _group_means(groups: _Groups, blamed: NDArray[Any]) -> Floats:

@@ -10,7 +10,7 @@ import polars as pl
 
 from pipeline import __version__
 from pipeline.attribute import causes as catalogue
-from pipeline.attribute import idle_gaps
+from pipeline.attribute import checks, doses, idle_gaps, keepalive
 from pipeline.attribute.rates import posterior
 from pipeline.attribute.verdicts import Verdicts, decide, titles
 from pipeline.engine.duckdb import Engine
@@ -60,7 +60,8 @@ def observe_traffic(engine: Engine) -> pl.DataFrame:
 def attribute(engine: Engine, window: Window) -> Verdicts:
     """Attribute every gateway error of the window.
 
-    Leaves the tables `gateway_errors`, `candidates`, `attributions` and `causes` in the engine.
+    Leaves the tables `gateway_errors`, `candidates`, `attributions`, `causes` and `cause_events` (the events
+    that each cause could act through) in the engine.
     """
     values: dict[str, datetime | None] = {"since": window.since, "until": window.until}
     for name in _ERRORS:
@@ -76,6 +77,8 @@ def attribute(engine: Engine, window: Window) -> Verdicts:
         .with_columns(pl.col("log_likelihood").round(_DIGITS))
         .join(errors.select("request_id", "failure_class"), "request_id", "left", maintain_order="left")
     )
+    is_event = pl.col("request_id").is_null() & pl.col("event_id").is_not_null()
+    engine.attach("cause_events", stated.filter(is_event).select("cause", "cluster_id", "event_id"))
     candidates = posterior(stated, causes)
     attributions = decide(
         errors,
@@ -89,3 +92,13 @@ def attribute(engine: Engine, window: Window) -> Verdicts:
     engine.attach("attributions", attributions)
     engine.attach("causes", titles(causes))
     return Verdicts(attributions, candidates)
+
+
+def examine(engine: Engine, window: Window) -> None:
+    """What the verdicts are checked against; `attribute` must have run.
+
+    Leaves the tables `keepalive_estimates`, `keepalive_hazard`, `checks` and `dose_responses`.
+    """
+    keepalive.infer(engine, window)
+    checks.check(engine, window)
+    doses.respond(engine, window)

@@ -74,15 +74,15 @@ def decide(
     verdicts = [
         _verdict(row, missing, remedies) for row, missing in zip(joined.to_dicts(), absent, strict=True)
     ]
-    trust = pl.Series(
-        [_trust(*one) for one in zip(joined["failure_class"], absent, strict=True)], dtype=pl.Float64
+    shares = pl.Series(
+        [trust(*one) for one in zip(joined["failure_class"], absent, strict=True)], dtype=pl.Float64
     )
     stamped = joined.with_columns(
         *(
             pl.Series(name, [verdict[name] for verdict in verdicts], dtype=pl.String)
             for name in ("cause", "remedy", "missing_sources")
         ),
-        (pl.col("confidence", "runner_up_confidence") * trust).round(_DIGITS),
+        (pl.col("confidence", "runner_up_confidence") * shares).round(_DIGITS),
         pl.when("is_upgrade").then(pl.col("evidence") + UPGRADE_NOTE).otherwise("evidence").alias("evidence"),
         pl.lit(tool_version).alias("tool_version"),
         pl.lit(causes_hash).alias("causes_hash"),
@@ -112,7 +112,8 @@ def _ranked_causes(candidates: pl.DataFrame, ceilings: dict[str, float]) -> pl.D
     )
 
 
-def _trust(failure_class: str, missing: list[str]) -> float:
+def trust(failure_class: str, missing: list[str]) -> float:
+    """What the probabilities of an error are worth at most, given the families that did not watch."""
     if failure_class in CERTAIN_CLASSES:
         return 1.0
     return TRUST_UNWATCHED if missing else TRUST

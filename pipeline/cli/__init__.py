@@ -4,6 +4,7 @@ import io
 import os
 import sys
 import traceback
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -12,15 +13,17 @@ import duckdb
 import typer
 
 from pipeline import __version__, config
-from pipeline.cli import lake
+from pipeline.cli import compare, lake
 from pipeline.cli import options as opt
 from pipeline.cli.output import console, counted, remark, remark_on, remark_on_collection, sink
 from pipeline.cli.progress import PullProgress
 from pipeline.cli.watch import watch
 from pipeline.errors import ForensicsError, UsageError
 from pipeline.report import audit as findings
-from pipeline.report import formats, page, story, terminal
+from pipeline.report import formats, page, rows, story, terminal
+from pipeline.report.facts import Summary
 from pipeline.report.summary import summarise
+from pipeline.usecases.ablation import ablate as leave_out_each
 from pipeline.usecases.audit import as_sarif
 from pipeline.usecases.audit import audit as audit_settings
 from pipeline.usecases.demo import demo as run_demo
@@ -92,6 +95,9 @@ def attribute(
     lb: opt.LoadBalancer = None,
     output_format: Annotated[opt.OutputFormat, typer.Option("--format", help="How to print.")] = "table",
     output: opt.Output = None,
+    ablate: Annotated[
+        bool, typer.Option("--ablate", help="Also say what each timeline source is worth (slow).")
+    ] = False,
     store: opt.Store = None,
     max_reject_share: opt.MaxRejectShare = None,
     quiet: opt.Quiet = False,
@@ -112,7 +118,11 @@ def attribute(
     with investigate(question, settings, _progress(quiet=quiet)) as incident:
         remark_on(incident.pulled, incident.problems, incident.discovered)
         remark_on_collection(incident.collection)
-        _print(incident, output_format, output)
+        summary = summarise(incident.engine)
+        if ablate:
+            worth = leave_out_each(incident, question.window)
+            summary = replace(summary, trust=replace(summary.trust, ablation=worth))
+        _print(incident, summary, output_format, output)
         _exit(incident)
 
 
@@ -195,10 +205,11 @@ def explain(
     since: opt.Since = None,
     until: opt.Until = None,
     lb: opt.LoadBalancer = None,
+    output_format: Annotated[opt.StoryFormat, typer.Option("--format", help="How to print.")] = "table",
     store: opt.Store = None,
     quiet: opt.Quiet = False,
 ) -> None:
-    """Show the evidence behind the verdict on one request.
+    """Show the evidence behind the verdict on one request, and how its probability adds up.
 
     \b
     Examples:
@@ -208,7 +219,15 @@ def explain(
     settings = config.load(store=store)
     question = _question(logs, timeline, since, until, lb, aws=aws, keep_pages=keep_pages)
     with investigate(question, settings, _progress(quiet=quiet)) as incident:
-        story.render(explain_request(incident, wanted), console())
+        told = explain_request(incident, wanted)
+        if output_format == "json":
+            with sink(None) as to:
+                story.write_json(told, to)
+        else:
+            story.render(told, console())
+
+
+app.command()(compare.diff)
 
 
 @app.command()
@@ -302,7 +321,7 @@ def demo(
     with run_demo(config.load()) as (incident, score):
         terminal.render(summarise(incident.engine), console())
         typer.echo()
-        story.render_score(score.per_cause, score.accuracy, score.macro_f1, console())
+        rows.render_score(score.per_cause, score.accuracy, score.macro_f1, console())
         _write_page(incident, output, title="The bundled incident: a simulated day")
         typer.echo(f"\nReport: {output.resolve()}")
 
@@ -326,8 +345,9 @@ def _progress(*, quiet: bool) -> PullProgress | None:
     return None if quiet else PullProgress()
 
 
-def _print(incident: Incident, output_format: opt.OutputFormat, output: Path | None) -> None:
-    summary = summarise(incident.engine)
+def _print(
+    incident: Incident, summary: Summary, output_format: opt.OutputFormat, output: Path | None
+) -> None:
     if output_format == "table" and output is None:
         terminal.render(summary, console())
         return
@@ -358,13 +378,16 @@ def _write_page(incident: Incident, path: Path, title: str) -> None:
 
 def _answer(incident: Incident, query: str) -> None:
     try:
-        story.render_rows(incident.engine.ask(query), console())
+        rows.render_rows(incident.engine.ask(query), console())
     except duckdb.Error as problem:
         raise UsageError(f"sql: {problem}") from problem
 
 
 def _shell(incident: Incident) -> None:
-    remark("tables: requests attributions gateway_errors candidates events lifetimes settings; Ctrl-D ends")
+    remark(
+        "tables: requests attributions gateway_errors candidates events lifetimes settings checks "
+        "keepalive_estimates; Ctrl-D ends"
+    )
     while True:
         try:
             query = input("forensics> ")

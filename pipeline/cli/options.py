@@ -8,6 +8,9 @@ import typer
 OutputFormat = Literal["table", "json", "jsonl", "csv", "parquet", "md", "timesketch", "grafana"]
 """How `attribute` prints its answer."""
 
+StoryFormat = Literal["table", "json"]
+"""How `explain` and `diff` print theirs."""
+
 Logs = Annotated[
     str | None,
     typer.Option(help="ALB access logs: s3://bucket/prefix, a folder, a file, or - for standard input."),

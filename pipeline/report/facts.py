@@ -1,7 +1,8 @@
 """The numbers that every output of the report starts with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 UNDECIDED = ("unexplained", "insufficient_evidence")
 """Verdicts that name no cause, in the order in which they are listed last."""
@@ -58,6 +59,25 @@ class Neighbour:
 
 
 @dataclass(frozen=True)
+class Trust:
+    """What the verdicts are checked against, and what acting on them would save.
+
+    Attributes:
+        remedies: per cause: effort, errors saved with interval, and expected again (`counterfactual`).
+        keepalive: rows of `keepalive_estimates`, with their ``sentence``.
+        checks: rows of `checks`.
+        dose_responses: rows of `dose_responses`.
+        ablation: per timeline source, how many verdicts would change without it; empty unless asked.
+    """
+
+    remedies: list[dict[str, Any]] = field(default_factory=list)
+    keepalive: list[dict[str, Any]] = field(default_factory=list)
+    checks: list[dict[str, Any]] = field(default_factory=list)
+    dose_responses: list[dict[str, Any]] = field(default_factory=list)
+    ablation: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
 class Summary:
     """What happened, in the order in which a reader wants it.
 
@@ -70,6 +90,7 @@ class Summary:
         top_remedy: what to change first and what it would have saved; empty without a cause.
         coverage_warnings: sentences about spans that no source watched.
         also_seen: other answers of the load balancer's own, most frequent first.
+        trust: what the verdicts are checked against.
     """
 
     gateway_errors: int
@@ -80,3 +101,4 @@ class Summary:
     top_remedy: str
     coverage_warnings: list[str]
     also_seen: tuple[Neighbour, ...] = ()
+    trust: Trust = field(default_factory=Trust)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from pipeline.report import wording
+from pipeline.report import findings, wording
 from pipeline.report.facts import CauseRow, Summary
 from pipeline.report.safety import markdown as safe
 
@@ -14,6 +14,8 @@ def document(attributions: pl.DataFrame, summary: Summary) -> str:
     parts = [safe(summary.verdict)]
     if summary.by_cause:
         parts += [_causes(summary), _remedies(summary), _examples(attributions, summary)]
+    for label, sentences in findings.sections(summary.trust):
+        parts.append(f"## {label}\n\n" + "\n".join(f"- {safe(one)}" for one in sentences))
     if summary.coverage_warnings:
         parts.append("## Not watched\n\n" + "\n".join(f"- {safe(one)}" for one in summary.coverage_warnings))
     return "\n\n".join(["# Gateway errors (502/504)", *filter(None, parts)]) + "\n"

@@ -22,11 +22,12 @@ from plotly.offline import get_plotlyjs  # type: ignore[import-untyped] # plotly
 
 from pipeline import queries
 from pipeline.engine.duckdb import Engine
-from pipeline.report import evidence, safety, wording
+from pipeline.report import evidence, hazard, safety, wording
 from pipeline.report.audit import Finding
 from pipeline.report.charts import Chart, drawn
 from pipeline.report.colours import look
 from pipeline.report.facts import CauseRow, Summary
+from pipeline.report.keepalive import group_name
 from pipeline.report.manifest import objects_read, rested_on
 from pipeline.report.whole_file import whole_file
 
@@ -118,6 +119,7 @@ def _rows(engine: Engine, summary: Summary) -> dict[str, Any]:
         "best": remedies[0] if remedies else None,
         "remedies": remedies,
         "wordings": _wordings(engine),
+        "hazards": hazard.figures(engine, summary.trust.keepalive),
         "errors": engine.frame("report/errors").head(STATIC_ROWS).rows(named=True),
         "events": engine.frame("report/events_near_errors", {"row_limit": STATIC_ROWS}).rows(named=True),
         "coverage": engine.frame("report/coverage").rows(named=True),
@@ -208,6 +210,9 @@ def _environment() -> Environment:
         "whole": wording.whole,
         "percent": wording.percent,
         "bounds": wording.bounds,
+        "ratio": wording.ratio,
+        "chance": wording.chance,
+        "group_name": group_name,
     }
     environment.globals |= {"look": look, "swatch": _swatch}
     return environment

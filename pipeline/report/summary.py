@@ -7,14 +7,16 @@ import polars as pl
 
 from pipeline.engine.duckdb import Engine
 from pipeline.report import wording
-from pipeline.report.facts import RATE_POINTS, UNDECIDED, CauseRow, Neighbour, Summary
+from pipeline.report.counterfactual import remedies as counterfactual
+from pipeline.report.facts import RATE_POINTS, UNDECIDED, CauseRow, Neighbour, Summary, Trust
 from pipeline.report.intervals import interval
+from pipeline.report.keepalive import sentence as keepalive_sentence
 
 __all__ = ["CauseRow", "Summary", "summarise"]
 
 
 def summarise(engine: Engine) -> Summary:
-    """Sum up the tables `attributions`, `traffic`, `causes`, `coverage` and `neighbouring_errors`."""
+    """Sum up `attributions`, `traffic`, `causes`, `coverage`, `neighbouring_errors`, and the checks."""
     seen = engine.frame("report/window").row(0, named=True)
     window = _window(seen["first_at"], seen["last_at"])
     by_cause = _cause_rows(engine, window)
@@ -28,6 +30,17 @@ def summarise(engine: Engine) -> Summary:
         top_remedy=wording.top_remedy(by_cause, errors),
         coverage_warnings=_coverage_warnings(engine, errors),
         also_seen=tuple(Neighbour(*row) for row in engine.table("neighbouring_errors").iter_rows()),
+        trust=_trust(engine, by_cause, int(seen["requests"])),
+    )
+
+
+def _trust(engine: Engine, by_cause: list[CauseRow], requests: int) -> Trust:
+    estimates = engine.frame("report/keepalive_estimates").rows(named=True)
+    return Trust(
+        remedies=counterfactual(engine, by_cause, requests),
+        keepalive=[row | {"sentence": keepalive_sentence(row)} for row in estimates],
+        checks=engine.frame("report/checks").rows(named=True),
+        dose_responses=engine.frame("report/dose_responses").rows(named=True),
     )
 
 

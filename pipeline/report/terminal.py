@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.report import safety, wording
+from pipeline.report import findings, safety, wording
 from pipeline.report.facts import CauseRow, Summary
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
@@ -36,6 +36,9 @@ def render(summary: Summary, console: Console) -> None:
     if summary.top_remedy:
         console.print()
         say.labelled("Change first", [summary.top_remedy])
+    for label, sentences in findings.sections(summary.trust):
+        console.print()
+        say.labelled(label, sentences)
     if summary.also_seen:
         console.print()
         say.labelled("Also seen", [wording.also_seen(summary.also_seen)])
@@ -63,7 +66,7 @@ class _Speech:
         """Harmless text for a cell or a line."""
         shown = safety.visible(text)
         if not self._shows(shown):
-            shown = shown.replace("–", "-").encode("ascii", "backslashreplace").decode()
+            shown = shown.replace("–", "-").replace("∞", "inf").encode("ascii", "backslashreplace").decode()
         return Text(shown, style=style)
 
     def paragraph(self, text: str, style: str = "") -> None:

@@ -27,6 +27,18 @@ def percent(share: float) -> str:
     return f"{share:.0%}"
 
 
+def ratio(value: float | None) -> str:
+    """A rate ratio with the digits that count; None is unbounded."""
+    if value is None:
+        return "∞"
+    return f"{value:,.0f}" if value >= 10.0 else f"{value:.1f}" if value >= 0.1 else f"{value:.2f}"  # noqa: PLR2004 - digits that count
+
+
+def chance(value: float) -> str:
+    """A p-value or a false discovery rate."""
+    return "<0.001" if value < 0.001 else f"{value:.2g}"  # noqa: PLR2004 - beyond, digits mean nothing
+
+
 def instant(moment: datetime) -> str:
     """An instant to the minute, UTC."""
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M")

@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from pipeline.attribute.waterfall import waterfall
 from pipeline.errors import UsageError
 from pipeline.report.story import Story
 from pipeline.usecases.incident import Incident
@@ -26,10 +27,13 @@ def explain(incident: Incident, wanted: str) -> Story:
     values = {"request_id": found["request_id"][0]}
     engine = incident.engine
     error = engine.frame("marts/explain_error", values).row(0, named=True)
+    candidates = engine.frame("marts/explain_candidates", values)
     return Story(
         error=error,
-        candidates=engine.frame("marts/explain_candidates", values),
+        candidates=waterfall(candidates, str(error["failure_class"]), error["missing_sources"]),
         lifetimes=engine.frame("marts/explain_lifetimes", values),
         events=engine.frame("marts/explain_events", values),
         neighbours=engine.frame("marts/explain_neighbours", values),
+        keepalive=engine.frame("marts/explain_keepalive", values),
+        checks=engine.frame("marts/explain_checks", values),
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline.attribute.run import attribute, observe_traffic
+from pipeline.attribute.run import attribute, examine, observe_traffic
 from pipeline.attribute.verdicts import INSUFFICIENT
 from pipeline.config import Settings
 from pipeline.engine.duckdb import Engine
@@ -154,6 +154,7 @@ def investigate(
         problems = _attach_timeline(engine, [question.timeline, pages], store)
         problems += live.missing_log_lines(engine, question.window)
         verdicts = attribute(engine, question.window)
+        examine(engine, question.window)
         engine.keep("traffic", "marts/traffic", bounds(question.window))
         engine.keep("neighbouring_errors", "marts/neighbouring_errors", bounds(question.window))
         requests = engine.frame("marts/requests_in_window", bounds(question.window))["requests"].item()

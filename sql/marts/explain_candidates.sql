@@ -1,14 +1,15 @@
--- Grain: one row per candidate of a gateway error, most probable first. The rate is what the incident
--- taught; likelihood × rate, over the sum of all candidates, is the probability.
+-- Grain: one row per candidate of a gateway error, with the terms of its probability.
 
 select
     cause,
-    probability,
+    cluster_id,
+    event_id,
+    lag_s,
+    evidence,
     log_likelihood,
     log_rate,
-    lag_s,
-    event_id,
-    evidence
+    log_prior,
+    log_class
 from candidates
 where request_id = $request_id
 order by probability desc, cause asc, cluster_id asc

@@ -1,4 +1,6 @@
--- Grain: one row per request to the same target within five seconds of the failure, at most forty.
+-- Grain: one row per other request on the same target that was in flight with the failed one or ended within
+-- five seconds of its failure: failed ones first, then by nearness, at most forty. A NodePort's neighbour may have met
+-- another pod.
 
 select
     requests.time,
@@ -9,14 +11,25 @@ select
     requests.target_processing_time,
     requests.request_verb,
     path_of(requests.request_url) as path,
+    coalesce(requests.elb_node_ip, '') = coalesce(gateway_errors.elb_node_ip, '') as is_same_pair,
     seconds_between(gateway_errors.failed_at, requests.time) as offset_s
 from gateway_errors
 inner join requests
     on
         gateway_errors.target_ip = requests.target_ip
         and gateway_errors.target_port = requests.target_port
-        and requests.time between seconds_after(gateway_errors.failed_at, -5.0)
+        and requests.time between least(
+            seconds_after(gateway_errors.failed_at, -5.0), gateway_errors.began_at
+        )
         and seconds_after(gateway_errors.failed_at, 5.0)
-where gateway_errors.request_id = $request_id
-order by abs(seconds_between(gateway_errors.failed_at, requests.time)) asc, requests.line_number asc
+where
+    gateway_errors.request_id = $request_id
+    and not (
+        gateway_errors.object_key = requests.object_key
+        and gateway_errors.line_number = requests.line_number
+    )
+order by
+    coalesce(requests.elb_status_code, 0) >= 500 desc,
+    abs(seconds_between(gateway_errors.failed_at, requests.time)) asc,
+    requests.line_number asc
 limit 40

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -126,8 +127,84 @@ def test_explain_tells_the_story_of_one_request(verdicts: list[dict[str, str]]) 
         text = run.stdout.decode()
         assert run.returncode == 0, run.stderr
         assert text.startswith("new_node (")
-        for part in ("Candidates", "Holders of the target", "Events within", one["object_key"][-20:]):
+        for part in ("How the probability adds up", "Timeline", "was then", "Over the whole incident"):
             assert part in text
+        assert one["object_key"] in "".join(text.split())
+        assert max(map(len, text.splitlines())) <= 80
+
+
+def test_explain_as_json_holds_terms_that_add_up(verdicts: list[dict[str, str]]) -> None:
+    one = next(verdict for verdict in verdicts if verdict["cause"] == "scale_in")
+    run = forensics("explain", one["request_id"], *LOGS, *TIMELINE, "--format", "json", "-q")
+    assert run.returncode == 0, run.stderr
+    told = json.loads(run.stdout)
+    assert told["error"]["request_id"] == one["request_id"]
+    best = told["waterfall"][0]
+    terms = sum(best[name] for name in ("log_likelihood", "log_prior", "log_learnt", "log_class"))
+    assert math.exp(terms - best["log_total"]) == pytest.approx(best["probability"])
+    of_cause = sum(row["confidence"] for row in told["waterfall"] if row["cause"] == one["cause"])
+    assert of_cause == pytest.approx(float(one["confidence"]), abs=1e-6)
+    assert {"lifetimes", "events", "neighbours", "keepalive", "checks"} <= set(told)
+
+
+SPANS = ("2026-03-02T06:00:00Z..2026-03-02T10:00:00Z", "2026-03-02T10:00:00Z..")
+
+
+def test_diff_compares_spans_and_the_files_of_attribute_alike(tmp_path: Path) -> None:
+    spans = forensics("diff", *SPANS, *LOGS, *TIMELINE, "--format", "json", "-q")
+    assert spans.returncode == 0, spans.stderr
+    expected = json.loads(spans.stdout)["changes"]
+    assert {row["cause"] for row in expected} > {"scale_in", "all causes"}
+    for form in ("json", "parquet"):
+        files = []
+        for number, span in enumerate(SPANS):
+            since, until = span.split("..")
+            ends = ["--since", since, *(["--until", until] if until else [])]
+            files.append(str(tmp_path / f"{number}.{form}"))
+            forensics("attribute", *LOGS, *TIMELINE, *ends, "--format", form, "--output", files[-1], "-q")
+        run = forensics("diff", *files, "--format", "json")
+        assert run.returncode == 0, run.stderr
+        assert json.loads(run.stdout)["changes"] == expected
+
+
+def test_diff_prints_a_sentence_for_every_cause_in_eighty_columns() -> None:
+    run = forensics("diff", *SPANS, *LOGS, *TIMELINE, "-q")
+    text = run.stdout.decode()
+    assert run.returncode == 0, run.stderr
+    assert "scale_in went from" in text or "scale_in rose from" in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_diff_of_different_load_balancers_says_so(tmp_path: Path) -> None:
+    files = []
+    for name in ("shop", "edge"):
+        about = {"cause": "scale_in", "event_id": None, "target_ip": "10.0.0.1", "elb": f"app/{name}/1"}
+        rows = [{**about, "time": f"2026-03-02T10:0{n}:00.000000Z"} for n in range(3)]
+        files.append(tmp_path / f"{name}.json")
+        files[-1].write_text(json.dumps({"summary": {"requests": 1000}, "attributions": rows}))
+    run = forensics("diff", *map(str, files))
+    assert run.returncode == 0, run.stderr
+    assert b"not the same load balancers: app/shop/1 before, app/edge/1 after" in run.stdout
+
+
+def test_ablation_says_what_each_source_is_worth_and_changes_no_verdict(
+    verdicts: list[dict[str, str]],
+) -> None:
+    run = forensics("attribute", *LOGS, *TIMELINE, "--ablate", "--format", "json", "-q")
+    assert run.returncode == 0, run.stderr
+    told = json.loads(run.stdout)
+    worth = {row["source"]: row for row in told["summary"]["trust"]["ablation"]}
+    assert worth.keys() == {"autoscaling", "cloudtrail", "ec2", "kubernetes"}
+    assert worth["kubernetes"]["changed"] > 10
+    assert told["attributions"] == verdicts
+
+
+def test_keep_alive_and_checks_can_be_asked_in_sql() -> None:
+    query = "select verdict, count(*) from {} group by 1 order by 1"
+    for name, verdict in (("keepalive_estimates", b"estimated"), ("checks", b"lifted")):
+        run = forensics("sql", query.format(name), *LOGS, *TIMELINE, "-q")
+        assert run.returncode == 0, run.stderr
+        assert verdict in run.stdout
 
 
 def test_sql_answers_from_the_argument_and_from_standard_input() -> None:
@@ -189,6 +266,13 @@ BAD = {
     "an option that is none": (("attribute", "--lgos", "x"), 2, "No such option"),
     "no logs at all": (("attribute", "--store", "{tmp}/none"), 2, "give --logs"),
     "an id that is none": (("explain", "nonsense", *LOGS, *HOUR), 2, "no 502 or 504"),
+    "a span that is none": (("diff", "yesterday", "today", *LOGS), 2, "neither a file nor a span"),
+    "a span without requests": (("diff", "2020-01-01..2020-01-02", "..", *LOGS), 2, "holds no request"),
+    "a file that attribute did not write": (
+        ("diff", "{tmp}/half/half.json", "..", *LOGS),
+        2,
+        "no output of forensics attribute",
+    ),
     "SQL that is none": (("sql", "selec 1", *LOGS, *HOUR), 2, "sql:"),
     "an output that cannot be written": (
         ("attribute", *LOGS, *HOUR, "--format", "csv", "--output", "/proc/none/x.csv"),

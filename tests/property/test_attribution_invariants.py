@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pipeline.attribute.waterfall import TERMS, waterfall
 from tests.support import small_world
 
 SHAPES = sorted(small_world.SHAPES)
@@ -125,3 +126,24 @@ def test_events_far_away_on_others_change_no_verdict(case: dict[str, Any], far: 
     assert usual.filter(clear)["cause"].to_list() == more.filter(clear)["cause"].to_list()
     moved = (usual["confidence"] - more["confidence"]).abs().filter(clear)
     assert (moved <= MARGIN).all()
+
+
+@few
+@given(cases)
+def test_the_told_terms_add_up_to_the_published_confidence(case: dict[str, Any]) -> None:
+    with small_world.attributed(case) as engine:
+        verdicts, candidates = engine.table("attributions"), engine.table("candidates")
+    for verdict in verdicts.iter_rows(named=True):
+        mine = candidates.filter(pl.col("request_id") == verdict["request_id"])
+        told = waterfall(mine, verdict["failure_class"], verdict["missing_sources"])
+        summed = told.select(pl.sum_horizontal(TERMS) - pl.col("log_total")).to_series().exp()
+        assert summed.sum() == pytest.approx(1.0, abs=1e-9)
+        assert (summed - told["probability"]).abs().max() == pytest.approx(0.0, abs=1e-9)
+        assert (mine["probability"].sort() - told["probability"].sort()).abs().max() == pytest.approx(
+            0.0, abs=1e-6
+        )
+        by_cause = told.group_by("cause").agg(pl.col("confidence").sum()).sort("confidence", descending=True)
+        assert by_cause["confidence"][0] == pytest.approx(verdict["confidence"], abs=1e-6)
+        if verdict["runner_up"]:
+            runner_up = by_cause.filter(pl.col("cause") == verdict["runner_up"])["confidence"].item()
+            assert runner_up == pytest.approx(verdict["runner_up_confidence"], abs=1e-6)

@@ -21,6 +21,7 @@ COMMANDS = (
     "report",
     "explain",
     "audit",
+    "diff",
     "sql",
     "demo",
     "watch",

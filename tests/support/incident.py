@@ -18,9 +18,13 @@ from pipeline.engine.duckdb import Engine
 from pipeline.model import (
     ATTRIBUTIONS,
     CANDIDATES,
+    CHECKS,
     COVERAGE,
+    DOSE_RESPONSES,
     EVENTS,
     INSTANT,
+    KEEPALIVE_ESTIMATES,
+    KEEPALIVE_HAZARD,
     LIFETIMES,
     OBJECTS,
     REQUESTS,
@@ -141,6 +145,8 @@ class Incident:
         engine.attach("objects", table(OBJECTS, objects(self.attributions)))
         engine.attach("causes", causes_frame())
         engine.attach("neighbouring_errors", pl.DataFrame(self.neighbours, NEIGHBOURS, orient="row"))
+        for empty in (KEEPALIVE_ESTIMATES, KEEPALIVE_HAZARD, CHECKS, DOSE_RESPONSES):
+            engine.attach_parquet(empty, [])
 
     def frame(self) -> pl.DataFrame:
         """The attributions alone."""

@@ -4,6 +4,8 @@ Times are seconds from the start; everything not said is quiet, covered and old.
 """
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -44,6 +46,15 @@ def attribute(
         start: the instant that second 0 of the case is.
         order: shuffles the rows of every input.
     """
+    with attributed(case, start=start, order=order) as engine:
+        return engine.table("attributions")
+
+
+@contextmanager
+def attributed(
+    case: dict[str, Any], *, start: datetime = START, order: random.Random | None = None
+) -> Iterator[Engine]:
+    """The engine with all tables of one case; arguments as for `attribute`."""
     _CLOCK["start"] = start
     lines = _traffic(case) + _errors(case)
     events = [_event(one, n) for n, one in enumerate(case.get("events", []))]
@@ -59,7 +70,8 @@ def attribute(
         engine.attach("coverage", frame(COVERAGE, _coverage(case)))
         engine.attach("lifetimes", frame(LIFETIMES, lifetimes))
         run.observe_traffic(engine)
-        return run.attribute(engine, Window()).attributions
+        run.attribute(engine, Window())
+        yield engine
 
 
 def at(seconds: float) -> datetime:

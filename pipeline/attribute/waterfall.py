@@ -1,0 +1,55 @@
+"""The terms that add up to a verdict's probability.
+
+In natural logarithms, for each candidate of one error:
+
+    score       = log_likelihood + log_prior + log_learnt + log_class
+    probability = exp(score - log_total),  log_total = ln of the sum of exp(score) over all candidates
+    confidence  = probability x trust, summed over the candidates of a cause
+
+`log_likelihood` is how well line, lag, target and marks fit; `log_prior` the rate that such causes have
+before anything is seen; `log_learnt` what the incident's other errors made of it; `log_class` the classes of
+the other errors of the same event.
+"""
+
+import numpy as np
+import polars as pl
+
+from pipeline.attribute.verdicts import trust
+
+TERMS = ("log_likelihood", "log_prior", "log_learnt", "log_class")
+"""The terms of a score, in the order in which they are told."""
+
+
+def waterfall(candidates: pl.DataFrame, failure_class: str, missing_sources: str | None) -> pl.DataFrame:
+    """Every candidate of one error with its terms, most probable first.
+
+    Args:
+        candidates: rows of `candidates` of that error.
+        failure_class: of the error.
+        missing_sources: of its verdict, comma separated.
+
+    Returns:
+        ``cause, event_id, lag_s, evidence``, the TERMS, ``score, log_total, probability, trust, confidence``.
+    """
+    missing = [name for name in (missing_sources or "").split(",") if name]
+    told = candidates.with_columns(
+        (pl.col("log_rate") - pl.col("log_prior") - pl.col("log_class")).alias("log_learnt")
+    ).with_columns(pl.sum_horizontal(TERMS).alias("score"))
+    scores = told["score"].to_numpy()
+    best = float(scores.max()) if scores.size else 0.0
+    log_total = best + float(np.log(np.exp(scores - best).sum())) if scores.size else 0.0
+    share = trust(failure_class, missing)
+    return (
+        told.with_columns(
+            pl.lit(log_total).alias("log_total"),
+            (pl.col("score") - log_total).exp().alias("probability"),
+            pl.lit(share).alias("trust"),
+        )
+        .with_columns((pl.col("probability") * share).alias("confidence"))
+        .sort("probability", "cause", "cluster_id", descending=[True, False, False])
+        .select(
+            *("cause", "cluster_id", "event_id", "lag_s", "evidence"),
+            *TERMS,
+            *("score", "log_total", "probability", "trust", "confidence"),
+        )
+    )

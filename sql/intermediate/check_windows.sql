@@ -1,0 +1,165 @@
+-- Grain: one row per event of a cause and place where it could cause errors: a target group, or one target
+-- of it where targets are pods. `opens_at` to `closes_at` is when such errors would come. The windows are
+-- the core of each cause's mechanism, on purpose plainer than its likelihood: they check it.
+
+with
+
+spans as (
+
+    select
+        known.cause,
+        known.anchor,
+        known.opens_s,
+        known.closes_s
+    from (
+        values
+        ('scale_in', 'left', -5.0, 90.0),
+        ('spot_interruption', 'left', -5.0, 90.0),
+        ('new_node', 'joined', 0.0, 180.0),
+        ('draining_pod', 'left', -2.0, 20.0),
+        ('target_crash', 'left', -5.0, 65.0),
+        ('deregistration_delay_expired', 'delay', -5.0, 5.0)
+    ) as known (cause, anchor, opens_s, closes_s)
+
+),
+
+subjects as (
+
+    select
+        cause_events.cause,
+        cause_events.cluster_id,
+        events.target_group_arn,
+        coalesce(spans.anchor, 'event') as anchor,
+        coalesce(spans.opens_s, -5.0) as opens_s,
+        coalesce(spans.closes_s, 60.0) as closes_s,
+        coalesce(lifetimes.private_ip, events.pod_ip, events.private_ip) as address,
+        coalesce(lifetimes.node_name, events.node_name) as node_name,
+        coalesce(lifetimes.service, events.service) as service,
+        coalesce(lifetimes.kind, case when events.pod_name is null then 'node' else 'pod' end) as kind,
+        case
+            when spans.anchor = 'left' then coalesce(lifetimes.left_at, events.occurred_at)
+            when spans.anchor = 'joined' then coalesce(lifetimes.joined_at, events.occurred_at)
+            else events.occurred_at
+        end as happened_at,
+        coalesce(
+            case
+                when spans.anchor = 'left' then lifetimes.left_uncertainty_s
+                when spans.anchor = 'joined' then lifetimes.joined_uncertainty_s
+            end,
+            events.uncertainty_s,
+            1.0
+        ) as uncertainty_s
+    from cause_events
+    left join spans
+        on cause_events.cause = spans.cause
+    left join lifetimes
+        on cause_events.cluster_id = lifetimes.lifetime_id
+    left join events
+        on cause_events.event_id = events.event_id
+
+),
+
+group_targets as (
+
+    select distinct
+        target_minutes.target_group_arn,
+        target_minutes.target_ip,
+        target_minutes.target_port,
+        check_groups.are_pods
+    from target_minutes
+    inner join check_groups
+        on target_minutes.target_group_arn = check_groups.target_group_arn
+
+),
+
+ports_of_service as (
+
+    select
+        service,
+        list(node_port) as node_ports
+    from service_ports
+    group by service
+
+),
+
+on_pods as (
+
+    -- Targets are pods: the pod itself, or the pods of the node.
+    select
+        subjects.*,
+        group_targets.target_group_arn as at_group,
+        group_targets.target_ip as at_target
+    from subjects
+    inner join group_targets
+        on group_targets.are_pods and subjects.address = group_targets.target_ip
+
+    union
+
+    select
+        subjects.*,
+        group_targets.target_group_arn as at_group,
+        group_targets.target_ip as at_target
+    from subjects
+    inner join lifetimes
+        on
+            subjects.kind = 'node'
+            and lifetimes.kind = 'pod'
+            and subjects.node_name = lifetimes.node_name
+            and coalesce(
+                lifetimes.joined_at <= seconds_after(subjects.happened_at, 200.0), true
+            )
+            and coalesce(
+                lifetimes.left_at >= seconds_after(subjects.happened_at, -200.0), true
+            )
+    inner join group_targets
+        on group_targets.are_pods and lifetimes.private_ip = group_targets.target_ip
+
+),
+
+on_nodes as (
+
+    -- Targets are nodes: any of them leads to any pod of the service, so the window holds for all.
+    select distinct
+        subjects.*,
+        group_targets.target_group_arn as at_group,
+        cast(null as varchar) as at_target
+    from subjects
+    inner join group_targets
+        on not group_targets.are_pods
+    left join ports_of_service
+        on subjects.kind = 'pod' and subjects.service = ports_of_service.service
+    where
+        ports_of_service.node_ports is null
+        or list_contains(ports_of_service.node_ports, group_targets.target_port)
+
+),
+
+placed as (
+
+    select * from on_pods
+    union all
+    select * from on_nodes
+
+)
+
+select distinct
+    placed.cause,
+    placed.cluster_id,
+    placed.at_group as target_group_arn,
+    placed.at_target as target_ip,
+    seconds_after(
+        placed.happened_at,
+        placed.opens_s - placed.uncertainty_s
+        + case when placed.anchor = 'delay' then check_groups.deregistration_delay_s else 0.0 end
+    ) as opens_at,
+    seconds_after(
+        placed.happened_at,
+        placed.closes_s + placed.uncertainty_s
+        + case when placed.anchor = 'delay' then check_groups.deregistration_delay_s else 0.0 end
+    ) as closes_at
+from placed
+inner join check_groups
+    on placed.at_group = check_groups.target_group_arn
+where
+    placed.happened_at is not null
+    and (placed.target_group_arn is null or placed.target_group_arn = placed.at_group)
