@@ -11,18 +11,19 @@ from typing import Annotated
 import duckdb
 import typer
 
-from pipeline import __version__, config
+from pipeline import config
 from pipeline.cli import lake
 from pipeline.cli import options as opt
 from pipeline.cli.output import console, remark, remark_on, sink
 from pipeline.cli.progress import PullProgress
 from pipeline.errors import ForensicsError, UsageError
-from pipeline.report import formats, page, story, terminal
+from pipeline.report import formats, story, terminal
 from pipeline.report.summary import summarise
 from pipeline.usecases.demo import demo as run_demo
 from pipeline.usecases.explain import explain as explain_request
 from pipeline.usecases.incident import Incident, Question, investigate
 from pipeline.usecases.pull import pull as pull_logs
+from pipeline.version import __version__
 
 INCOMPLETE = 6
 INTERRUPTED = 130
@@ -270,6 +271,8 @@ def _print(incident: Incident, output_format: opt.OutputFormat, output: Path | N
 
 
 def _write_page(incident: Incident, path: Path, title: str) -> None:
+    from pipeline.report import page  # noqa: PLC0415 - only who draws need wait for Plotly
+
     manifest = {
         "tool": f"forensics {__version__}",
         "requests": f"{incident.requests:,}",
