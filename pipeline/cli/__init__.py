@@ -12,7 +12,7 @@ from typing import Annotated
 import duckdb
 import typer
 
-from pipeline import __version__, config
+from pipeline import config
 from pipeline.cli import compare, lake
 from pipeline.cli import options as opt
 from pipeline.cli.output import console, counted, remark, remark_on, remark_on_collection, sink
@@ -20,7 +20,7 @@ from pipeline.cli.progress import PullProgress
 from pipeline.cli.watch import watch
 from pipeline.errors import ForensicsError, UsageError
 from pipeline.report import audit as findings
-from pipeline.report import formats, page, rows, story, terminal
+from pipeline.report import formats, rows, story, terminal
 from pipeline.report.facts import Summary
 from pipeline.report.summary import summarise
 from pipeline.usecases.ablation import ablate as leave_out_each
@@ -30,6 +30,7 @@ from pipeline.usecases.demo import demo as run_demo
 from pipeline.usecases.explain import explain as explain_request
 from pipeline.usecases.incident import Incident, Question, investigate
 from pipeline.usecases.pull import pull as pull_logs
+from pipeline.version import __version__
 
 INCOMPLETE = 6
 INTERRUPTED = 130
@@ -361,6 +362,8 @@ def _print(
 
 
 def _write_page(incident: Incident, path: Path, title: str) -> None:
+    from pipeline.report import page  # noqa: PLC0415 - only who draws need wait for Plotly
+
     manifest = {
         "tool": f"forensics {__version__}",
         "requests": f"{incident.requests:,}",

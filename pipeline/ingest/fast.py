@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from pipeline.ingest import splits
+from pipeline.ingest import splits, symbols
 from pipeline.ingest.arrow import Argument, Column, Encoded, Numbers
 from pipeline.ingest.blocks import Block
 from pipeline.ingest.layout import EARLIEST_YEAR, ELB, FIELDS, LATEST_YEAR, TYPE
@@ -22,11 +22,15 @@ from pipeline.model import INSTANT, REQUESTS, SYMBOL, TEXT, WHOLE
 
 _QUOTE, _STATUS_LIMIT = 34, 1000
 _READ_BYTES = 1 << 20
-_KINDS = {
-    "client:port": SYMBOL,
-    "target:port": SYMBOL,
-    "request": TEXT,
-    **{name: REQUESTS.schema.field(name).type for name in FIELDS if name in REQUESTS.schema.names},
+_OTHER_KINDS = {
+    field.name: field.type
+    for field in REQUESTS.schema
+    if field.name in FIELDS and field.type not in {TEXT, SYMBOL}
+}
+"""Arrow reads all text as text: dictionaries are made afterwards, at less cost and only where they pay."""
+_SYMBOLS = {
+    *("client:port", "target:port"),
+    *(field.name for field in REQUESTS.schema if field.type == SYMBOL),
 }
 _SECONDS = FIELDS[5:8]
 _FIRST, _LAST = (
@@ -50,11 +54,16 @@ def parse(block: Block, fields: int, origin: Origin) -> FastRows | None:
     if not block.is_plain():
         return None
     refused: list[int] = []
-    columns = _read(block, fields, refused)
-    if columns is None or not columns.num_rows or columns.num_rows + len(refused) != block.lines:
+    read = _read(block, fields, refused)
+    if read is None or not read.num_rows or read.num_rows + len(refused) != block.lines:
         return None
-    places = np.delete(np.arange(block.lines), np.array(refused, np.int64) - 1)
-    doubt = np.isin(places, block.escaped_quotes())
+    columns = _whole(read)
+    del read  # the pieces
+    is_read = np.ones(block.lines, np.bool_)
+    is_read[np.array(refused, np.int64) - 1] = False
+    doubt = np.zeros(block.lines, np.bool_)
+    doubt[block.escaped_quotes()] = True
+    places, doubt = np.flatnonzero(is_read), doubt[is_read]
     parts = _Columns(columns, doubt, origin)
     table = parts.table(places + block.first_line, fields)
     if doubt.any():
@@ -86,7 +95,7 @@ def _read(block: Block, fields: int, refused: list[int]) -> pa.Table | None:
             ),
             convert_options=csv.ConvertOptions(
                 check_utf8=False,  # the block is known to be UTF-8
-                column_types={name: _KINDS.get(name, TEXT) for name in names},
+                column_types={name: _OTHER_KINDS.get(name, TEXT) for name in names},
                 null_values=["-"],
                 strings_can_be_null=True,
                 quoted_strings_can_be_null=True,
@@ -94,17 +103,23 @@ def _read(block: Block, fields: int, refused: list[int]) -> pa.Table | None:
         )
     except pa.ArrowInvalid:
         return None
-    return table.unify_dictionaries().combine_chunks()
+    return table
+
+
+def _whole(read: pa.Table) -> dict[str, Column]:
+    """Columns in one piece, those of few values as dictionaries."""
+    joined = zip(read.column_names, (column.combine_chunks() for column in read.columns), strict=True)
+    return {name: symbols.encoded(column) if name in _SYMBOLS else column for name, column in joined}
 
 
 class _Columns:
     """Columns as read, on their way into the table; ``doubt`` collects rows for the exact reading."""
 
-    def __init__(self, read: pa.Table, doubt: Flags, origin: Origin) -> None:
+    def __init__(self, read: dict[str, Column], doubt: Flags, origin: Origin) -> None:
         self._read = read
         self._doubt = doubt
         self._origin = origin
-        self._rows = read.num_rows
+        self._rows = len(doubt)
 
     def table(self, line_numbers: Places, fields: int) -> pa.Table:
         """The rows in the schema `requests`."""
@@ -114,38 +129,29 @@ class _Columns:
             **self._addresses("target"),
             "elb_node_ip": self._node_ip(fields),
             "extra_fields": self._extra(fields),
-            "object_key": self._constant(self._origin.object_key),
+            "object_key": symbols.constant(self._origin.object_key, self._rows),
             "line_number": pa.array(line_numbers, pa.int32()),
         }
         self._check(fields)
-        names = self._read.column_names
         columns = [
-            made[field.name] if field.name in made else self._given(field, names) for field in REQUESTS.schema
+            made[field.name] if field.name in made else self._given(field) for field in REQUESTS.schema
         ]
         # NULL in a required column belongs to a row in doubt, which is dropped before anyone reads it.
         return pa.Table.from_arrays(columns, schema=REQUESTS.schema)
 
-    def _given(self, field: "pa.Field[pa.DataType]", names: list[str]) -> Column:
-        return self._column(field.name) if field.name in names else self._absent(field.type)
+    def _given(self, field: "pa.Field[pa.DataType]") -> Column:
+        return self._read[field.name] if field.name in self._read else self._absent(field.type)
 
     def _absent(self, kind: Argument) -> Column:
         return pa.nulls(self._rows, kind)
 
-    def _column(self, name: str) -> Column:
-        return self._read.column(name).chunk(0)
-
-    def _constant(self, value: str | None) -> Encoded:
-        if value is None:
-            return self._absent(SYMBOL)
-        return pa.DictionaryArray.from_arrays(np.zeros(self._rows, np.int32), pa.array([value]))
-
     def _requests(self) -> dict[str, Column]:
-        parts = splits.requests(self._column("request"))
+        parts = splits.requests(self._read["request"])
         self._doubt |= ~parts.usual
         return {"request_verb": parts.verb, "request_url": parts.url, "request_proto": parts.proto}
 
     def _addresses(self, side: str) -> dict[str, Column]:
-        column = self._column(f"{side}:port")
+        column = self._read[f"{side}:port"]
         ips, ports, good = splits.addresses(column.dictionary)
         known = ips.dictionary_encode()
         indices = column.indices
@@ -157,17 +163,17 @@ class _Columns:
 
     def _node_ip(self, fields: int) -> Column:
         if fields < len(FIELDS):
-            return self._constant(self._origin.node_ip)
-        logged = self._column("elb_node_ip")
+            return symbols.constant(self._origin.node_ip, self._rows)
+        logged = self._read["elb_node_ip"]
         if self._origin.node_ip is None or not logged.null_count:
             return logged
-        return pc.fill_null(logged.cast(TEXT), self._origin.node_ip).dictionary_encode()
+        return symbols.encoded(pc.fill_null(logged.cast(TEXT), self._origin.node_ip))
 
     def _extra(self, fields: int) -> Column:
         count = fields - len(FIELDS)
         if count <= 0:
             return self._absent(pa.list_(TEXT))
-        columns = [self._column(str(place)) for place in range(len(FIELDS), fields)]
+        columns = [self._read[str(place)] for place in range(len(FIELDS), fields)]
         flat = pc.fill_null(pa.concat_arrays(columns), "-")
         order = np.arange(self._rows * count).reshape(count, self._rows).T.ravel()
         offsets: Column = pa.array(np.arange(self._rows + 1, dtype=np.int32) * count)
@@ -185,24 +191,23 @@ class _Columns:
             self._doubt |= (status < 0) | (status >= _STATUS_LIMIT)
         for name in ("received_bytes", "sent_bytes"):
             self._doubt |= self._numbers(name, 0) < 0
-        if "domain_name" in self._read.column_names:
+        if "domain_name" in self._read:
             self._doubt |= self._matches("domain_name", "^ | $")
-        if (
-            self._column(last := self._read.column_names[fields - 1]).type != INSTANT
-        ):  # Arrow refuses an empty one
+        last = [*self._read][fields - 1]
+        if self._read[last].type != INSTANT:  # Arrow refuses an empty one
             self._doubt |= self._matches(last, "^$")  # a blank at the line's end
-        for name in self._read.column_names:
+        for name in self._read:
             self._check_quotes(name)
 
     def _check_instants(self) -> None:
-        self._doubt |= self._flags(self._column("time").is_null())
+        self._doubt |= self._flags(self._read["time"].is_null())
         for name in ("time", "request_creation_time"):
-            if name in self._read.column_names:
+            if name in self._read:
                 micros = self._numbers(name, int(_FIRST))
                 self._doubt |= (micros < _FIRST) | (micros >= _LAST)
 
     def _numbers(self, name: str, absent: float) -> Numbers:
-        column = self._column(name)
+        column = self._read[name]
         if column.type == INSTANT:
             column = column.view(WHOLE)
         if column.null_count:
@@ -210,13 +215,13 @@ class _Columns:
         return column.to_numpy(zero_copy_only=False)
 
     def _check_quotes(self, name: str) -> None:
-        column = self._column(name)
+        column = self._read[name]
         text = column.dictionary if pa.types.is_dictionary(column.type) else column
         if text.type == TEXT and (splits.Text.of(text).data == _QUOTE).any():
             self._doubt |= self._matches(name, '"')
 
     def _matches(self, name: str, pattern: str) -> Flags:
-        column = self._column(name)
+        column = self._read[name]
         if not pa.types.is_dictionary(column.type):
             found = pc.match_substring_regex(column, pattern)
             return self._flags(pc.fill_null(found, pa.scalar(value=False)))
@@ -231,8 +236,8 @@ class _Columns:
     @staticmethod
     def _spread(flags: Flags, column: Encoded, *, absent: bool) -> Flags:
         """Flags of a dictionary's values as flags of rows."""
-        if flags.all() and absent:
-            return np.ones(len(column), np.bool_)
+        if (flags == absent).all():
+            return np.full(len(column), absent)
         with_absent = np.append(flags, absent)
         spread: Flags = with_absent[column.indices.fill_null(len(flags)).to_numpy(zero_copy_only=False)]
         return spread

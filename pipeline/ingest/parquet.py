@@ -27,6 +27,9 @@ _NUMBERS = ["client_port", "received_bytes", "sent_bytes"]
 REQUESTS_LAYOUT: Argument = {
     "compression": "zstd",
     "compression_level": 1,  # level 3 takes a third more time, and more bytes
+    # Few large steps and pages: a twentieth less time. Pages of text stay at 1 MiB.
+    "write_batch_size": 65_536,
+    "max_rows_per_page": 1_000_000,
     "use_dictionary": [*_SYMBOLS, *_FEW_VALUES],
     "column_encoding": {
         **dict.fromkeys(["time", "request_creation_time", "line_number", *_NUMBERS], "DELTA_BINARY_PACKED"),

@@ -60,7 +60,7 @@ def _name(elb: Encoded, place: int | None) -> str | None:
 def _hours(
     elb: str | None, table: pa.Table, hours: np.ndarray[tuple[int], np.dtype[np.int64]]
 ) -> Iterator[tuple[Partition, pa.Table]]:
-    distinct = np.unique(hours)
+    distinct = np.sort(pc.unique(pa.array(hours)).to_numpy())  # numpy's own loads a package for masks
     if len(distinct) == 1:
         yield Partition(elb, int(distinct[0])), table
     elif len(distinct) > _MOST:

@@ -1,9 +1,10 @@
-"""How a bucket is read; kept apart from boto3, which takes long to import."""
+"""How a bucket is read; kept apart from what takes long to import: boto3, and the settings' library."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from pipeline.config import Settings
+if TYPE_CHECKING:
+    from pipeline.config import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,6 @@ class S3Options:
     """Of the bucket, where it is known; None takes that of the AWS chain."""
 
     @classmethod
-    def of(cls, settings: Settings) -> Self:
+    def of(cls, settings: "Settings") -> Self:
         """What the settings say about buckets."""
         return cls(settings.requester_pays, settings.assume_role)

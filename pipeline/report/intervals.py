@@ -10,11 +10,12 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import fftconvolve
-from scipy.stats import norm
+from scipy.special import ndtri
 
 EXACT_UP_TO = 20_000
 """Draws beyond which the normal approximation (with continuity correction) is within a unit."""
+
+_FFT_PAYS_FROM = 64
 
 Reals = NDArray[np.float64]
 
@@ -53,12 +54,15 @@ def _distribution(draws: Reals) -> Reals:
 
 
 def _convolved(one: Reals, other: Reals) -> Reals:
-    joined = np.convolve(one, other) if one.size < 64 else fftconvolve(one, other)  # noqa: PLR2004 - FFT pays from here on
-    return np.clip(np.asarray(joined, dtype=np.float64), 0.0, None)
+    if one.size < _FFT_PAYS_FROM:
+        return np.clip(np.convolve(one, other), 0.0, None)
+    from scipy.signal import fftconvolve  # noqa: PLC0415 - a second of start-up that few errors can do without
+
+    return np.clip(np.asarray(fftconvolve(one, other), dtype=np.float64), 0.0, None)
 
 
 def _normal(draws: Reals, tail: float) -> tuple[int, int]:
     mean = float(draws.sum())
-    reach = float(norm.isf(tail)) * float(np.sqrt((draws * (1.0 - draws)).sum())) + 0.5
+    reach = -float(ndtri(tail)) * float(np.sqrt((draws * (1.0 - draws)).sum())) + 0.5
     low = max(0, int(np.floor(mean - reach)))
     return low, min(int(draws.size), int(np.ceil(mean + reach)))

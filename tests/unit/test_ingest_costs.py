@@ -14,10 +14,20 @@ from pipeline.model import Window
 from tests.support.alb_lines import Line, gateway_error, object_lines
 
 
-def test_reading_a_folder_does_not_load_the_client_for_s3() -> None:
-    asked = "import sys, pipeline.ingest.pull; print('boto3' in sys.modules, 'botocore' in sys.modules)"
-    told = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
-    assert told.stdout.split() == ["False", "False"]
+def _loaded(module: str, asked: tuple[str, ...]) -> set[str]:
+    """Which of the packages a fresh interpreter loads with a module."""
+    program = f"import sys, {module}; print(*(name for name in {asked} if name in sys.modules))"
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return set(told.stdout.split())
+
+
+def test_reading_a_folder_does_not_load_the_client_for_s3_nor_the_settings() -> None:
+    unwanted = ("boto3", "botocore", "pydantic", "importlib.metadata")
+    assert _loaded("pipeline.ingest.pull", (*unwanted, "pyarrow")) == {"pyarrow"}
+
+
+def test_the_command_line_loads_what_draws_and_what_computes_only_for_those_who_need_it() -> None:
+    assert _loaded("pipeline.cli", ("plotly", "scipy.signal", "scipy.stats", "typer")) == {"typer"}
 
 
 def test_a_file_of_errors_carries_only_the_values_of_its_rows(tmp_path: Path) -> None:
