@@ -44,6 +44,9 @@ class Settings(BaseSettings):
     requester_pays: Annotated[bool, Field(description="accept the charges of a requester-pays bucket")] = (
         False
     )
+    kube_context: Annotated[
+        str | None, Field(min_length=1, description="context of the kubeconfig; default: its current one")
+    ] = None
     eks_audit_log_group: Annotated[
         str | None, Field(min_length=1, description="CloudWatch log group of the EKS audit log")
     ] = None

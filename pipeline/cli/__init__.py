@@ -15,8 +15,10 @@ import typer
 from pipeline import config
 from pipeline.cli import compare, lake
 from pipeline.cli import options as opt
+from pipeline.cli.doctor import doctor
 from pipeline.cli.output import console, counted, remark, remark_on, remark_on_collection, sink
 from pipeline.cli.progress import PullProgress
+from pipeline.cli.snapshot import snapshot
 from pipeline.cli.watch import watch
 from pipeline.errors import ForensicsError, UsageError
 from pipeline.report import audit as findings
@@ -46,6 +48,8 @@ app = typer.Typer(
 
 app.add_typer(lake.app)
 app.command()(watch)
+app.command()(snapshot)
+app.command()(doctor)
 
 
 def main() -> None:

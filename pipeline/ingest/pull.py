@@ -15,7 +15,7 @@ from pipeline.ingest.supply import Supply
 from pipeline.ingest.worker import Progress, Tally, Worker
 from pipeline.model import Window
 
-__all__ = ["ObjectProblem", "Progress", "PullSummary", "pull"]
+__all__ = ["ObjectProblem", "Progress", "PullSummary", "pull", "source_of"]
 
 
 def pull(
@@ -44,7 +44,7 @@ def pull(
         StoreError: the lake cannot be written, or another process is writing to it.
     """
     keep_freed_memory()
-    with lake.writing(), closing(_source(source, s3, load_balancer)) as where:
+    with lake.writing(), closing(source_of(source, s3, load_balancer)) as where:
         summary = PullSummary()
         chosen = _choose(where, lake, window, load_balancer, summary)
         tally = Tally(summary, len(chosen), progress)
@@ -53,7 +53,12 @@ def pull(
         return summary
 
 
-def _source(name: str, options: S3Options | None, load_balancer: str | None) -> Source:
+def source_of(name: str, options: S3Options | None, load_balancer: str | None) -> Source:
+    """What holds the logs: a bucket, a folder, a file or standard input.
+
+    Raises:
+        SourceError: it does not exist.
+    """
     if name == "-":
         return local.StandardInput()
     if name.startswith("s3://"):

@@ -59,7 +59,15 @@ class S3Source:
         uri = f"s3://{self._bucket}/{found['Key']}"
         is_doubtful = keys.kind(uri) == "other" and keys.may_be_delivered(uri, is_remote=True)
         etag, size = str(found["ETag"]).strip('"'), int(found["Size"])
-        return Candidate(uri, uri, etag, size, by_name=not is_doubtful, is_doubtful=is_doubtful)
+        return Candidate(
+            uri,
+            uri,
+            etag,
+            size,
+            by_name=not is_doubtful,
+            is_doubtful=is_doubtful,
+            written_at=found["LastModified"],
+        )
 
     def fetch(self, candidate: Candidate) -> Payload:
         """Download into memory, or into a temporary file beyond 8 MiB."""

@@ -4,6 +4,7 @@ import hashlib
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import BinaryIO, Protocol, cast
 
 from pipeline.errors import StoreError
@@ -24,6 +25,8 @@ class Candidate:
     """Is it judged by its name? A file named by the user, or with a foreign name, is judged by its lines."""
     is_doubtful: bool = False
     """Is it left out unless its content is a log? Else its lines are rejected one by one."""
+    written_at: datetime | None = None
+    """When it was delivered, UTC, where the source tells: a file's time is that of its copy."""
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.errors import StoreError
-from pipeline.timeline import autoscaling, cloudtrail, cloudtrail_files, cloudwatch, ec2, elbv2
+from pipeline.timeline import (
+    autoscaling,
+    cloudtrail,
+    cloudtrail_files,
+    cloudwatch,
+    ec2,
+    elbv2,
+    kubernetes_audit_fetch,
+)
 from pipeline.timeline.aws_apis import budget
+from pipeline.timeline.aws_faults import FAULTS, explain
 from pipeline.timeline.cloudtrail_files import Trail
 from pipeline.timeline.collection import Collection, refuse_full
 from pipeline.timeline.collector import Collector, region_of_chain
@@ -17,7 +26,12 @@ from pipeline.version import __version__
 
 
 def collect(
-    scope: Scope, folder: Path, *, region: str | None = None, trail: Trail | None = None
+    scope: Scope,
+    folder: Path,
+    *,
+    region: str | None = None,
+    trail: Trail | None = None,
+    audit_log_group: str | None = None,
 ) -> Collection:
     """Ask every source and write the answers, with ``collection.json`` beside them.
 
@@ -29,6 +43,7 @@ def collect(
         folder: new or empty; it appears whole at the end.
         region: AWS region; None takes the chain's.
         trail: bucket of a trail's own files, read instead of the event history.
+        audit_log_group: CloudWatch log group of an EKS cluster's audit log; None: it is not read.
 
     Raises:
         UsageError: the folder holds something.
@@ -41,7 +56,7 @@ def collect(
     except OSError as problem:
         raise StoreError(f"{folder}: {problem.strerror}") from problem
     try:
-        record = _ask_all(scope, partial, region or region_of_chain(), trail)
+        record = _ask_all(scope, partial, region or region_of_chain(), trail, audit_log_group)
         _finish(record, partial, folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -56,7 +71,9 @@ def _finish(record: Collection, partial: Path, folder: Path) -> None:
         raise StoreError(f"{folder}: {problem.strerror}; is there space?") from problem
 
 
-def _ask_all(scope: Scope, folder: Path, region: str | None, trail: Trail | None) -> Collection:
+def _ask_all(
+    scope: Scope, folder: Path, region: str | None, trail: Trail | None, audit_log_group: str | None
+) -> Collection:
     """The load balancers first; then CloudTrail, which is slow, beside the others."""
     hours = (scope.until - scope.since).total_seconds() / 3600
     record = Collection(
@@ -77,6 +94,8 @@ def _ask_all(scope: Scope, folder: Path, region: str | None, trail: Trail | None
             slow = beside.submit(_cloudtrail, scope, ask, trail)
             for source in (autoscaling, ec2, cloudwatch):
                 source.fetch(scope, ask)
+            if audit_log_group is not None:
+                _audit_log(scope, ask, audit_log_group)
             slow.result()
     finally:
         ask.close()
@@ -89,3 +108,21 @@ def _cloudtrail(scope: Scope, ask: Collector, trail: Trail | None) -> None:
     """A trail's files hold all and reach back for years; the history steps in where they cannot be read."""
     if trail is None or not cloudtrail_files.fetch(scope, ask, trail):
         cloudtrail.fetch(scope, ask)
+
+
+def _audit_log(scope: Scope, ask: Collector, group: str) -> None:
+    """The cluster's own record, where AWS keeps it."""
+    call = ask.began(kubernetes_audit_fetch.NAME, kubernetes_audit_fetch.ACTION, group)
+    try:
+        client = ask.client("logs")
+    except FAULTS as problem:
+        fault = explain(problem, kubernetes_audit_fetch.ACTION)
+        call.fault, call.message = fault.kind, fault.message
+        return
+    found = kubernetes_audit_fetch.fetch(client, group, scope.since, scope.until, ask.folder)
+    if found.path is not None:
+        call.files = [found.path.name]
+    if found.message:
+        call.fault, call.message = "denied" if found.denied else "incomplete", found.message
+    if found.covered_from is not None and found.covered_to is not None:
+        ask.covered("audit", found.covered_from, found.covered_to)

@@ -176,6 +176,14 @@ class Collector:
             self._next_at[api] = at + 1 / api.per_second
         time.sleep(at - now)
 
+    def client(self, service: str) -> Any:  # noqa: ANN401 - each service has a client class of its own
+        """The client of a service, for who reads its pages in a way of its own.
+
+        Raises:
+            BotoCoreError: no region is known, or the endpoint cannot be used.
+        """
+        return self._clients[service]
+
     def close(self) -> None:
         """Close the connections."""
         self._clients.close()

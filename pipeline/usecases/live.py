@@ -33,7 +33,7 @@ def collect(
         engine: holds `requests`.
         window: what is asked; open ends are taken from the logs.
         load_balancer: name, app/name/id or ARN; None: every one in the logs.
-        settings: the trail and the role to read its bucket as.
+        settings: the trail and the role to read its bucket as, and the log group of an EKS audit log.
         folder: new folder for the answers.
 
     Raises:
@@ -46,7 +46,13 @@ def collect(
     seen = engine.frame("marts/collection_scope", bounds(window))
     names = [load_balancer] if load_balancer is not None else seen["elb"].to_list()
     scope = Scope(sorted({load_balancer_name(name) for name in names}), *_span(window, seen))
-    return ask_aws(scope, folder, region=_region(load_balancer, seen), trail=_trail(settings))
+    return ask_aws(
+        scope,
+        folder,
+        region=_region(load_balancer, seen),
+        trail=_trail(settings),
+        audit_log_group=settings.eks_audit_log_group,
+    )
 
 
 def _span(window: Window, seen: pl.DataFrame) -> tuple[datetime, datetime]:

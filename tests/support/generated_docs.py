@@ -13,7 +13,9 @@ from pipeline.attribute.verdicts import INSUFFICIENT, INSUFFICIENT_REMEDY, INSUF
 from pipeline.model import TABLES
 from pipeline.timeline.aws_apis import APIS, S3_ACTIONS, budget
 from pipeline.timeline.kubernetes_api import RESOURCES, VERBS
+from pipeline.timeline.kubernetes_audit_fetch import ACTION as AUDIT_ACTION
 
+AUDIT_LOG = "arn:aws:logs:*:*:log-group:/aws/eks/CLUSTER/cluster:*"
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = (
     "attribute",
@@ -25,6 +27,8 @@ COMMANDS = (
     "sql",
     "demo",
     "watch",
+    "snapshot",
+    "doctor",
     "lake check",
     "lake compact",
     "lake expire",
@@ -194,6 +198,7 @@ def _policy() -> str:
     where = ["arn:aws:s3:::TRAIL-BUCKET", "arn:aws:s3:::TRAIL-BUCKET/*"]
     statements = [
         {"Sid": "Timeline", "Effect": "Allow", "Action": [api.action for api in APIS], "Resource": "*"},
+        {"Sid": "Audit", "Effect": "Allow", "Action": [AUDIT_ACTION], "Resource": AUDIT_LOG},
         {"Sid": "Trail", "Effect": "Allow", "Action": list(S3_ACTIONS), "Resource": where},
     ]
     return json.dumps({"Version": "2012-10-17", "Statement": statements}, indent=2) + "\n"

@@ -1,0 +1,41 @@
+"""The command that keeps what AWS and Kubernetes forget: forensics snapshot."""
+
+from typing import Annotated
+
+import typer
+
+from pipeline import config
+from pipeline.cli import options as opt
+from pipeline.cli.output import remark_on, remark_on_collection
+from pipeline.usecases.snapshot import snapshot as keep
+
+INCOMPLETE = 6
+
+
+def snapshot(
+    *,
+    lb: opt.LoadBalancer = None,
+    aws: Annotated[bool, typer.Option("--aws/--no-aws", help="Ask AWS.")] = True,
+    cluster: Annotated[
+        bool | None,
+        typer.Option("--cluster/--no-cluster", help="Ask Kubernetes; default: where it is configured."),
+    ] = None,
+    store: opt.Store = None,
+) -> None:
+    """Keep what AWS and Kubernetes forget: instances, addresses, pods, target health and settings.
+
+    Once a day is enough for addresses and settings; `forensics watch` records pods between.
+
+    \b
+    Examples:
+      forensics snapshot --store ./lake
+      forensics snapshot --lb shop --no-cluster
+    """
+    settings = config.load(store=store)
+    kept = keep(settings, lb, aws=aws, cluster=cluster)
+    remark_on(None, kept.problems)
+    remark_on_collection(kept.collection)
+    listed = sum(one.objects for one in kept.cluster)
+    typer.echo(f"{kept.events:,} events and {listed:,} Kubernetes objects kept in {kept.folder}")
+    if kept.is_incomplete:
+        raise typer.Exit(INCOMPLETE)

@@ -1,0 +1,245 @@
+"""What can be seen from here, what cannot, and what that costs: logs, AWS, the cluster, the store."""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+
+from pipeline.attribute.coverage import DECISIVE, FAMILIES, REVEALED_BY
+from pipeline.attribute.verdicts import TRUST_UNWATCHED
+from pipeline.config import Settings
+from pipeline.engine.duckdb import Engine
+from pipeline.errors import ForensicsError
+from pipeline.ingest import lateness
+from pipeline.ingest.lake import Lake
+from pipeline.ingest.pull import source_of
+from pipeline.model import COVERAGE, EVENTS, Window
+from pipeline.timeline import archive
+from pipeline.timeline.folder import read_timeline
+from pipeline.usecases import live
+from pipeline.usecases.incident import Question, attach_logs
+from pipeline.usecases.whence import whence
+
+LOOKED_AT = timedelta(hours=24)
+"""Logs, AWS and coverage are looked at this far back."""
+_PROBE = timedelta(hours=1)
+_KINDS = {
+    "nodes": "^(instance|node|target|termination|spot)_",
+    "pods": "^(pod|container)_",
+    "deregistrations": "^target_deregistered$",
+}
+"""Event kinds that the sources of a family tell."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One source.
+
+    Attributes:
+        name: what was looked at.
+        is_well: it answered, and lacks nothing.
+        told: a sentence: what it showed, or what is missing and how to allow it.
+    """
+
+    name: str
+    is_well: bool
+    told: str
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What the timeline at hand covers of the last day.
+
+    Attributes:
+        family: nodes, pods or deregistrations.
+        sources: sources of the family that were found.
+        share: how much of the time one of them watched, 0 to 1.
+        last_event_at: the newest event of them, UTC.
+        cost: what verdicts lose without it.
+    """
+
+    family: str
+    sources: tuple[str, ...]
+    share: float
+    last_event_at: datetime | None
+    cost: str
+
+
+@dataclass
+class Diagnosis:
+    """Everything that was found out."""
+
+    logs: list[Line] = field(default_factory=list)
+    aws: list[Line] = field(default_factory=list)
+    cluster: list[Line] = field(default_factory=list)
+    watched: list[Watched] = field(default_factory=list)
+
+    @property
+    def is_well(self) -> bool:
+        """Whether nothing is missing."""
+        lines = [*self.logs, *self.aws, *self.cluster]
+        return all(line.is_well for line in lines) and all(one.share > 0 for one in self.watched)
+
+
+def doctor(
+    settings: Settings,
+    *,
+    logs: str | None = None,
+    timeline: Path | None = None,
+    load_balancer: str | None = None,
+    aws: bool = False,
+    cluster: bool = False,
+) -> Diagnosis:
+    """Look at every source once; one that fails costs itself only.
+
+    Args:
+        settings: the store, and how buckets and the cluster are reached.
+        logs: where access logs are; None: the load balancer is asked, if one is given, and the store is read.
+        timeline: folder of dumps to judge instead of the store's timeline.
+        load_balancer: name, app/name/id or ARN.
+        aws: whether AWS is asked for the last hour, to see what it allows.
+        cluster: whether Kubernetes is asked.
+    """
+    now = datetime.now(UTC)
+    found = Diagnosis()
+    found.logs += _logs(settings, logs, load_balancer, now)
+    found.logs += _drift(settings)
+    if aws:
+        found.aws += _aws(settings, load_balancer, now)
+    if cluster:
+        found.cluster += _cluster(settings)
+    found.watched += _watched(settings, timeline, now)
+    return found
+
+
+def _logs(settings: Settings, logs: str | None, load_balancer: str | None, now: datetime) -> Iterator[Line]:
+    if logs is None and load_balancer is None:
+        yield _store(settings)
+        return
+    try:
+        place = whence(logs, load_balancer, settings)
+        with closing(source_of(place.uri, place.s3, load_balancer)) as source:
+            seen = lateness.of(source.candidates(Window(now - LOOKED_AT, now)))
+    except ForensicsError as problem:
+        yield Line("logs", is_well=False, told=str(problem))
+        return
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(seen.kinds.items())) or "no object"
+    yield Line("logs", is_well=bool(seen.kinds), told=f"{place.uri}: {kinds} in the last 24 h")
+    if seen.newest is not None:
+        yield Line(
+            "lateness",
+            is_well=True,
+            told=f"half come within {seen.median_s:.0f} s of the end of their five minutes, 95 % within "
+            f"{seen.p95_s:.0f} s, all within {seen.worst_s:.0f} s; "
+            f"the newest ends {seen.newest:%Y-%m-%d %H:%M} UTC",
+        )
+
+
+def _store(settings: Settings) -> Line:
+    if not (settings.store / "ledger.sqlite").exists():
+        return Line(
+            "store", is_well=False, told=f"{settings.store} holds nothing yet; forensics pull fills it"
+        )
+    with Lake.open(settings.store) as lake:
+        span, objects = lake.span(), lake.objects().num_rows
+    if span is None:
+        return Line("store", is_well=False, told=f"{settings.store} holds no rows; forensics pull fills it")
+    told = f"{settings.store}: {objects:,} objects, {span[0]:%Y-%m-%d %H:%M} to {span[1]:%Y-%m-%d %H:%M} UTC"
+    return Line("store", is_well=True, told=told)
+
+
+def _drift(settings: Settings) -> Iterator[Line]:
+    """Numbers of fields that AWS does not document, as the store has seen them."""
+    if not (settings.store / "ledger.sqlite").exists():
+        return
+    with Lake.open(settings.store) as lake:
+        for row in lake.field_layouts().to_pylist():
+            told = (
+                f"{row['rows']:,} {row['kind']} lines of {row['objects']:,} objects have {row['fields']} "
+                f"fields, first in {row['first_object']}: AWS may have added some; extra_fields keeps them"
+            )
+            yield Line("field drift", is_well=True, told=told)
+
+
+def _aws(settings: Settings, load_balancer: str | None, now: datetime) -> Iterator[Line]:
+    """Ask everything that a collection asks, for the last hour, and throw the answers away."""
+    window = Window(now - _PROBE, now)
+    with tempfile.TemporaryDirectory(prefix="forensics-") as folder:
+        try:
+            with Lake.open(settings.store) as lake, Engine(settings.memory_limit) as engine:
+                attach_logs(engine, lake, Question(window=window, load_balancer=load_balancer))
+                record = live.collect(engine, window, load_balancer, settings, Path(folder) / "pages")
+        except ForensicsError as problem:
+            yield Line("aws", is_well=False, told=str(problem))
+            return
+    by_action: dict[str, list[str]] = {}
+    for call in record.calls:
+        by_action.setdefault(call.action, []).extend([call.message] if call.fault and call.message else [])
+    for action, faults in sorted(by_action.items()):
+        yield Line(action, is_well=not faults, told=faults[0] if faults else "answers")
+
+
+def _cluster(settings: Settings) -> Iterator[Line]:
+    from pipeline.timeline.kubernetes_api import RESOURCES, ApiRefusedError, Cluster  # noqa: PLC0415 - seldom asked
+
+    try:
+        cluster = Cluster(settings.kube_context)
+    except ForensicsError as problem:
+        yield Line("kubernetes", is_well=False, told=str(problem))
+        return
+    for resource in RESOURCES:
+        try:
+            cluster.page(resource, 1)
+        except ApiRefusedError as problem:
+            yield Line(f"list {resource.name}", is_well=resource.is_optional, told=str(problem))
+        else:
+            yield Line(f"list {resource.name}", is_well=True, told="answers")
+
+
+def _watched(settings: Settings, timeline: Path | None, now: datetime) -> Sequence[Watched]:
+    frames = archive.recall_all(settings.store) if timeline is None else read_timeline(timeline).frames()
+    coverage, events = frames[COVERAGE.name], frames[EVENTS.name]
+    if timeline is not None and not coverage.is_empty():
+        now = min(now, max(coverage["covered_to"].to_list()))
+    return [_family(family, sources, coverage, events, now) for family, sources in FAMILIES.items()]
+
+
+def _family(
+    family: str, sources: tuple[str, ...], coverage: pl.DataFrame, events: pl.DataFrame, now: datetime
+) -> Watched:
+    spans = coverage.filter(pl.col("source").is_in(sources))
+    since = now - LOOKED_AT
+    mine = pl.col("kind").str.contains(_KINDS[family]) & (pl.col("occurred_at") <= now)
+    last = events.filter(mine).select(pl.col("occurred_at").max()).item()
+    return Watched(
+        family=family,
+        sources=tuple(sorted(set(spans["source"].to_list()))),
+        share=_share(spans, since, now),
+        last_event_at=last,
+        cost=_cost(family),
+    )
+
+
+def _share(spans: pl.DataFrame, since: datetime, until: datetime) -> float:
+    """Share of a time that a union of spans covers."""
+    covered, reached = timedelta(), since
+    for covered_from, covered_to in sorted(spans.select("covered_from", "covered_to").iter_rows()):
+        first, last = max(covered_from, reached), min(covered_to, until)
+        if last > first:
+            covered += last - first
+            reached = last
+    return covered / (until - since)
+
+
+def _cost(family: str) -> str:
+    """What is lost where a family did not watch, from the tables that decide it."""
+    needs = sorted(name for name, families in REVEALED_BY.items() if family in families)
+    decides = sorted(name for name, families in DECISIVE.items() if family in families)
+    told = f"without it verdicts on {', '.join(needs)} are at most {TRUST_UNWATCHED:.0%} sure"
+    if decides:
+        told += f", and what no event explains among {', '.join(decides)} is insufficient_evidence"
+    return told
