@@ -42,7 +42,8 @@ finally:
     # Not ru_maxrss: that starts at the size of the process that started this one.
     with open("/proc/self/status") as status:
         peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
-    print(f"  {time.perf_counter() - start:.0f} s, CPU {time.process_time():.1f} s, peak {peak / 1024:.0f} MiB")
+    took = time.perf_counter() - start
+    print(f"  {took:.0f} s, CPU {time.process_time():.1f} s, peak {peak / 1024:.0f} MiB")
 """
 
 
