@@ -25,7 +25,7 @@ def watch(
     for_: Annotated[
         str | None, typer.Option("--for", help="How long (90m, 2h, 7d); default: until it is stopped.")
     ] = None,
-    keep: Annotated[str, typer.Option(help="Files older than this are deleted.")] = "14d",
+    keep: Annotated[str, typer.Option(help="Files older than this are deleted; 2d or more.")] = "14d",
 ) -> None:
     """Record pods, nodes, events, services and endpoints of a cluster while they change.
 

@@ -12,13 +12,14 @@ from pathlib import Path
 
 from pipeline.errors import SourceError, StoreError, UsageError
 from pipeline.timeline.kubernetes_api import RESOURCES, Cluster
-from pipeline.timeline.kubernetes_watch import ResourceWatch
+from pipeline.timeline.kubernetes_watch import WHOLE_AGAIN, ResourceWatch
 from pipeline.timeline.watch_journal import Journal, expire
 
 EXPIRE_EVERY_S = 600.0
 ENDING_S = 25.0
 """Less than the 30 s that Kubernetes gives a pod to end."""
 
+SHORTEST_KEEP = 2 * WHOLE_AGAIN
 _LOCK = ".watch.lock"
 
 
@@ -61,15 +62,19 @@ def watch(
         SourceError: the API server cannot be reached, or nothing at all may be listed.
         ConfigError: no configuration that can be used.
         StoreError: the folder cannot be written.
-        UsageError: another watch writes there.
+        UsageError: another watch writes there, or ``keep`` is too short.
     """
+    if keep < SHORTEST_KEEP:
+        raise UsageError(
+            "--keep is at least 2d: all objects are written once a day, and have to be in what is kept"
+        )
     cluster = Cluster(context)
     with _alone(folder):
         watches = [
             ResourceWatch(cluster, one, Journal(folder, one, cluster.fingerprint), stop, say)
             for one in RESOURCES
         ]
-        threads = [threading.Thread(target=one.run, name=one.resource.plural) for one in watches]
+        threads = [threading.Thread(target=one.run, name=one.resource.plural, daemon=True) for one in watches]
         for thread in threads:
             thread.start()
         expired = _wait(folder, duration, keep, stop)

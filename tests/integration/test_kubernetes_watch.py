@@ -12,7 +12,7 @@ from pipeline.timeline.folder import read_timeline
 from pipeline.timeline.instants import read_instant
 from tests.support.kubernetes_objects import pod, small_cluster
 from tests.support.kubernetes_server import kubernetes_server
-from tests.support.watch_runs import Runs, until
+from tests.support.watch_runs import PATIENCE_S, Runs, until
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def runs(tmp_path: Path) -> Iterator[Runs]:
 
 def end(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> tuple[int, str, str]:
     process.send_signal(number)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE_S)
     return process.returncode, out, err
 
 
@@ -52,7 +52,7 @@ def test_a_kill_loses_nothing_and_the_next_watch_goes_on_where_it_was(runs: Runs
 
 
 def test_a_kill_while_events_pour_in_costs_at_most_a_line(runs: Runs) -> None:
-    for _ in range(3):
+    for _ in range(2):
         with runs.watching() as process:
             for number in range(300):
                 runs.cluster.put("pods", pod(f"p-{number}"))
@@ -140,7 +140,7 @@ def test_a_refused_resource_is_named_and_the_others_go_on(runs: Runs) -> None:
 
 def test_it_ends_by_itself_after_its_time(runs: Runs) -> None:
     with runs.watching("--for", "1s") as process:
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, err) == (0, "")
     assert "pods 3" in out
 
@@ -154,13 +154,16 @@ def test_an_interrupt_ends_cleanly_with_130(runs: Runs) -> None:
     assert list(runs.folder.glob("*.jsonl")) == []
 
 
-def test_two_watches_do_not_share_a_folder(runs: Runs) -> None:
+def test_a_folder_is_read_while_it_is_written_but_not_written_by_two(runs: Runs) -> None:
     with runs.watching():
-        until(lambda: len(runs.changes("pods")) == 3)
+        until(lambda: len(runs.changes("pods")) == 3 and len(runs.changes("nodes")) == 2)
+        timeline = read_timeline(runs.folder)
         with runs.watching() as second:
-            _, err = second.communicate(timeout=60)
+            _, err = second.communicate(timeout=PATIENCE_S)
     assert second.returncode == 2
     assert "another watch writes there" in err
+    assert timeline.problems == []
+    assert {"pods", "nodes"} <= set(timeline.coverage["source"])
 
 
 @pytest.mark.parametrize(
@@ -169,7 +172,7 @@ def test_two_watches_do_not_share_a_folder(runs: Runs) -> None:
 )
 def test_a_server_that_is_not_there_is_a_sentence(runs: Runs, context: str, code: int, said: str) -> None:
     with runs.watching(context=context) as process:
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == code
     assert said.replace("pods", "") in err or said in err
     assert "Traceback" not in err
@@ -184,9 +187,24 @@ def test_nothing_but_refusals_is_an_error(runs: Runs) -> None:
     assert "nothing may be watched: list pods, list nodes" in err
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--keep", "6h"), "--keep is at least 2d"),
+        (("--keep", "x"), "--keep x: no duration"),
+        (("--for", "0s"), "--for 0s: no duration"),
+    ],
+)
+def test_durations_that_cannot_be_used_are_refused(runs: Runs, words: tuple[str, str], said: str) -> None:
+    with runs.watching(*words) as process:
+        _, err = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 2
+    assert said in err
+
+
 def test_a_folder_that_cannot_be_written_is_a_sentence(runs: Runs) -> None:
     runs.folder.write_text("a file")
     with runs.watching() as process:
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 1
     assert "choose another --output" in err

@@ -16,7 +16,7 @@ from tests.support.kubernetes_server import FakeCluster
 
 ROOT = Path(__file__).resolve().parents[2]
 KUBECTL = Path(sys.executable).with_name("kubectl")
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 
 
 def until(true: Callable[[], bool], what: str = "") -> None:

@@ -1,6 +1,7 @@
 """Live lists: pages, expired continue tokens, refusals, servers that talk nonsense."""
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -173,6 +174,12 @@ def test_a_kubeconfig_that_cannot_be_used_is_a_sentence(
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
     with pytest.raises(ConfigError, match=r"Kubernetes: .* cannot be used"):
         Cluster(context)
+
+
+def test_without_the_client_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "kubernetes", None)
+    with pytest.raises(ConfigError, match=r"pip install 'forensics\[kubernetes\]'"):
+        Cluster()
 
 
 @pytest.mark.usefixtures("cluster")
