@@ -166,7 +166,7 @@ class Feed:
 
 
 def contents(store: Path) -> dict[str, pa.Table]:
-    """All that a lake holds, in a fixed order, without times of ingestion and names of files."""
+    """All that a lake holds, in a fixed order, without times of ingestion (and what hangs on them)."""
     with Lake.open(store) as lake:
         ledger = lake.ledger.ask("select locator, object_key, content_hash from objects order by locator")
         return {
@@ -192,7 +192,7 @@ def _rows(files: list[str], schema: pa.Schema) -> pa.Table:
 
 
 def _sorted(table: pa.Table) -> pa.Table:
-    return table.sort_by([(name, "ascending") for name in table.column_names]).combine_chunks()
+    return table.sort_by([(name, "ascending") for name in table.column_names])
 
 
 def differences(found: dict[str, pa.Table], wanted: dict[str, pa.Table]) -> list[str]:
