@@ -55,6 +55,7 @@ def parse(block: Block, fields: int, origin: Origin) -> FastRows | None:
         return None
     places = np.delete(np.arange(block.lines), np.array(refused, np.int64) - 1)
     doubt = np.isin(places, block.escaped_quotes())
+    doubt[-1] |= block.ends_inside_quotes()
     parts = _Columns(columns, doubt, origin)
     table = parts.table(places + block.first_line, fields)
     if doubt.any():
