@@ -89,6 +89,11 @@ class Block:
             return np.zeros(0, np.int64)
         return np.unique(np.searchsorted(self.line_ends, np.array(found, np.int64)))
 
+    def ends_inside_quotes(self) -> bool:
+        """Is a quote of the last line left open? Arrow takes the end of the block for its other end."""
+        start = self.data.rfind(_NEWLINE, self.start, self.end - 1) + 1
+        return self.data.count(b'"', max(start, self.start), self.end) % 2 == 1
+
     @cached_property
     def line_ends(self) -> npt.NDArray[np.int64]:
         """Where each line ends in ``data``: its newline, or the end of the block."""

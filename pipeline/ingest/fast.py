@@ -64,6 +64,7 @@ def parse(block: Block, fields: int, origin: Origin) -> FastRows | None:
     doubt = np.zeros(block.lines, np.bool_)
     doubt[block.escaped_quotes()] = True
     places, doubt = np.flatnonzero(is_read), doubt[is_read]
+    doubt[-1] |= block.ends_inside_quotes()
     parts = _Columns(columns, doubt, origin)
     table = parts.table(places + block.first_line, fields)
     if doubt.any():

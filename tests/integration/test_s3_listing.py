@@ -124,3 +124,28 @@ def test_an_arn_leads_past_other_accounts_and_regions(
     lists.clear()
     assert pull(f"{folder.uri}/", lake, HOUR, load_balancer="shop").ingested == 3
     assert any("111122223333" in start for start in below(folder, lists))
+
+
+def test_an_object_that_was_delivered_after_midnight_is_found_in_the_next_days_folder(
+    folder: Folder, lake: Lake
+) -> None:
+    midnight = START.replace(hour=0) + timedelta(days=1)
+    last_hour = Window(midnight - timedelta(hours=1), midnight)
+    for minutes in (-30, 0):
+        key = object_key(30 + minutes, midnight + timedelta(minutes=minutes))
+        folder.put(key.replace("/2026/03/02/", "/2026/03/03/"), object_body(30 + minutes))
+    assert pull(f"{folder.uri}/", lake, last_hour).ingested == 2
+    late = object_key(9, midnight - timedelta(minutes=20))
+    folder.put(late.replace("/2026/03/02/", "/2026/03/03/"), object_body(9))
+    assert pull(f"{folder.uri}/", lake, last_hour).ingested == 1
+
+
+def test_an_object_that_is_delivered_twice_counts_once(folder: Folder, lake: Lake) -> None:
+    key = object_key(1, START + timedelta(minutes=5))
+    folder.put(key, object_body(1))
+    folder.put(f"replica/{key}", object_body(1))
+    first = pull(f"{folder.uri}/", lake, HOUR)
+    assert (first.ingested, first.already_known, first.rows) == (1, 1, 5)
+    folder.put(key, object_body(1))
+    again = pull(f"{folder.uri}/", lake, HOUR)
+    assert (again.ingested, again.rows) == (0, 0)

@@ -11,6 +11,7 @@ from pipeline.config import Settings, load
 from pipeline.errors import ConfigError, SourceError
 from pipeline.ingest.lake import Lake
 from pipeline.ingest.pull import pull
+from pipeline.ingest.s3 import S3Source
 from pipeline.ingest.s3_options import S3Options
 from pipeline.model import Window
 from pipeline.usecases.incident import Question, investigate
@@ -137,6 +138,14 @@ def test_only_a_requester_who_says_so_pays(
         monkeypatch.setenv("AWS_ENDPOINT_URL", s3.endpoint)
         assert pull("s3://logs", lake, EVER, s3=options).ingested == 1
     assert [asked.headers.get("x-amz-request-payer") for asked in s3.asked] == [header, header]
+
+
+def test_a_bucket_whose_region_is_known_is_asked_there(folder: Folder, lake: Lake) -> None:
+    folder.put(object_key(1, START), object_body(1))
+    source = S3Source(folder.uri, S3Options(region="eu-central-1"))
+    assert source._client.meta.region_name == "eu-central-1"
+    source.close()
+    assert pull(folder.uri, lake, EVER, s3=S3Options(region="eu-central-1")).ingested == 1
 
 
 def test_a_real_server_takes_requester_pays(folder: Folder, lake: Lake) -> None:

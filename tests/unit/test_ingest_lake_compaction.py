@@ -113,6 +113,26 @@ def test_row_groups_have_bounded_size_and_follow_each_other(
     assert check(lake).findings == []
 
 
+def test_a_busy_hour_gets_row_groups_of_one_to_two_hundred_thousand_rows_in_the_order_of_time(
+    lake: Lake, logs: Path
+) -> None:
+    lines, parts = 420_000, 5
+    template = Line(fields=18).render().partition(" ")[2].partition(" ")[2]
+    step = HOUR / lines
+    texts = [f"https {START + number * step:%Y-%m-%dT%H:%M:%S.%fZ} {template}" for number in range(lines)]
+    for part in range(parts):
+        (logs / f"{part}.log").write_text("\n".join(texts[part::parts]))
+    pull(str(logs), lake, EVER)
+    (logs / "later.log").write_text(Line(time=START + 9 * HOUR).render())
+    pull(str(logs), lake, EVER)
+    assert compact(lake).rows == lines
+    file = pq.ParquetFile(lake.request_files(EVER)[0])
+    groups = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
+    assert sum(groups) == lines
+    assert all(100_000 <= rows <= 200_000 for rows in groups), groups
+    assert is_sorted(file.read(columns=["time"]))
+
+
 def test_a_line_from_the_far_future_does_not_finish_the_present_hour(lake: Lake, logs: Path) -> None:
     fill(lake, logs, hours=1)
     (logs / "odd.log").write_text(Line(time=datetime(2190, 1, 1, tzinfo=UTC)).render())

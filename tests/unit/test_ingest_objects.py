@@ -116,6 +116,14 @@ def test_a_truncated_line_with_an_open_quote_costs_only_itself() -> None:
     assert [r.line_number for p in parts for r in p.rejects] == [21]
 
 
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n"])
+def test_a_last_line_cut_off_inside_its_last_field_is_rejected(end: bytes) -> None:
+    last = TEXT.splitlines()[-1]
+    parts, problem = read(TEXT + last[:-2] + end)
+    assert (counts(parts), problem) == ((51, 50, 1), None)
+    assert parts[-1].rejects[0].reason == "quote is not closed"
+
+
 def test_an_overlong_line_is_rejected_with_its_first_64_kib() -> None:
     long = b"x" * (3 << 20)
     parts, _ = read(TEXT + long + b"\n" + TEXT)
