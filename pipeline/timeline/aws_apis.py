@@ -53,6 +53,8 @@ class Api:
         return self.once + self.per_load_balancer * load_balancers + self.per_day * days
 
 
+MOST_LOAD_BALANCERS = 50
+"""Load balancers that one collection asks about."""
 MOST_TARGET_GROUPS = 20
 """Target groups per load balancer whose attributes and health are asked for."""
 MOST_GROUPS = 20

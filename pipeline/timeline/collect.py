@@ -85,6 +85,7 @@ def _ask_all(
         until=scope.until,
         asked_at=datetime.now(UTC),
         budget=budget(len(scope.names), hours),
+        left_out=scope.left_out,
     )
     ask = Collector(folder, record)
     try:

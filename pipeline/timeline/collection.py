@@ -71,6 +71,7 @@ class Collection:
         until: its end.
         asked_at: when the collection began.
         budget: calls allowed.
+        left_out: load balancers not asked about, because there were too many.
         calls: every question.
         coverage: what was observed.
     """
@@ -83,6 +84,7 @@ class Collection:
     until: datetime
     asked_at: datetime
     budget: int
+    left_out: int = 0
     calls: list[Call] = field(default_factory=list)
     coverage: list[Span] = field(default_factory=list)
 
@@ -160,7 +162,13 @@ def parse(document: Document, findings: Findings) -> None:
         fault, message = text(call, "fault"), text(call, "message")
         if fault and message:
             failed.setdefault((fault, message), []).append(call)
-    region = text(mapping(document.value, "collection"), "region") or "no region"
+    about = mapping(document.value, "collection")
+    region = text(about, "region") or "no region"
+    left_out = text(about, "left_out")
+    if left_out not in {None, "0"}:
+        findings.problem(
+            f"aws {region}", f"{left_out} load balancers of the logs were not asked about: give --lb"
+        )
     for (_, message), asked in failed.items():
         names = list(dict.fromkeys(_about(call) for call in asked))
         more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""

@@ -30,6 +30,8 @@ MOST_SECONDS = 240.0
 """A collection that takes longer asks nothing more."""
 _PLAIN = " ,;=@+!()[]{}~'"
 """Characters of a name that a file name may hold as they are."""
+_LONGEST_NAME = 240
+"""File systems take 255 bytes; some are for the temporary name."""
 
 
 class Collector:
@@ -77,6 +79,9 @@ class Collector:
         """
         call = self.began(api.service, api.action, about)
         name = f"{api.dump}.{quote(about, safe=_PLAIN)}.json" if about else f"{api.dump}.json"
+        if len(name) > _LONGEST_NAME:
+            call.fault, call.message = "failed", "not asked: the name is too long to name a file after it"
+            return False
         try:
             with _whole_when_done(self.folder / name) as sink:
                 for page in self._pages(api, call, keep, {**api.size, **parameters}):

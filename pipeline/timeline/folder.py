@@ -58,9 +58,7 @@ def read_timeline(*paths: Path) -> Timeline:
     Raises:
         SourceError: there is no such folder.
     """
-    for path in paths:
-        if not path.exists():
-            raise SourceError(f"no timeline folder {path}: check --timeline")
+    refuse_missing(*paths)
     findings = Findings()
     documents, names = 0, set[str]()
     unknown: dict[str, str] = {}
@@ -78,6 +76,17 @@ def read_timeline(*paths: Path) -> Timeline:
         findings.problem(", ".join(map(str, paths)), "holds no known kind of dump")
     watch_until_written(findings, written)
     return _timeline(findings, documents, frozenset(names))
+
+
+def refuse_missing(*paths: Path) -> None:
+    """Stop before anything else is done when there is nothing to read.
+
+    Raises:
+        SourceError: there is no such folder or file.
+    """
+    for path in paths:
+        if not path.exists():
+            raise SourceError(f"no timeline folder {path}: check --timeline")
 
 
 def _parse(document: Document, findings: Findings) -> set[str]:

@@ -14,6 +14,7 @@ class Scope:
         names: load balancers, by name.
         since: start of the window, UTC.
         until: its end, UTC.
+        left_out: load balancers beyond those that a collection asks about.
         vpcs: VPCs of the load balancers found.
         arns: ARN by name of the load balancers found.
         target_groups: name by ARN of the target groups found.
@@ -24,6 +25,7 @@ class Scope:
     names: list[str]
     since: datetime
     until: datetime
+    left_out: int = 0
     vpcs: set[str] = field(default_factory=set)
     arns: dict[str, str] = field(default_factory=dict)
     target_groups: dict[str, str] = field(default_factory=dict)

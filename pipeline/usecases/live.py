@@ -11,6 +11,7 @@ from pipeline.config import Settings
 from pipeline.engine.duckdb import Engine
 from pipeline.errors import ConfigError
 from pipeline.model import Window
+from pipeline.timeline.aws_apis import MOST_LOAD_BALANCERS
 from pipeline.timeline.base import Problem
 from pipeline.timeline.collection import Collection
 from pipeline.timeline.scope import Scope, load_balancer_name
@@ -32,7 +33,7 @@ def collect(
     Args:
         engine: holds `requests`.
         window: what is asked; open ends are taken from the logs.
-        load_balancer: name, app/name/id or ARN; None: every one in the logs.
+        load_balancer: name, app/name/id or ARN; None: those in the logs, the busiest first.
         settings: the trail and the role to read its bucket as, and the log group of an EKS audit log.
         folder: new folder for the answers.
 
@@ -45,7 +46,9 @@ def collect(
 
     seen = engine.frame("marts/collection_scope", bounds(window))
     names = [load_balancer] if load_balancer is not None else seen["elb"].to_list()
-    scope = Scope(sorted({load_balancer_name(name) for name in names}), *_span(window, seen))
+    names = list(dict.fromkeys(load_balancer_name(name) for name in names))
+    most, span = names[:MOST_LOAD_BALANCERS], _span(window, seen)
+    scope = Scope(sorted(most), *span, left_out=len(names) - len(most))
     return ask_aws(
         scope,
         folder,

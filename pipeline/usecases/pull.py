@@ -13,7 +13,7 @@ from pipeline.model import Window
 from pipeline.timeline import archive
 from pipeline.timeline.base import Problem
 from pipeline.timeline.collection import Collection
-from pipeline.timeline.folder import read_timeline
+from pipeline.timeline.folder import read_timeline, refuse_missing
 from pipeline.usecases import live
 from pipeline.usecases.incident import (
     Progress,
@@ -61,6 +61,7 @@ def pull(
         StoreError: the store cannot be written.
         RejectedLinesError: too many lines are no entries; they are stored with their reasons all the same.
     """
+    refuse_missing(*([timeline] if timeline else []))
     place = whence(logs, load_balancer, settings)
     with Lake.open(settings.store) as lake:
         summary = ingest.pull(

@@ -1,4 +1,5 @@
--- Grain: one row per load balancer in the window: when it was seen, and the region of its target groups.
+-- Grain: one row per load balancer in the window, the busiest first: when it was seen, and the region of its
+-- target groups.
 
 select
     elb,
@@ -11,4 +12,4 @@ where
     and ($since is null or time >= $since)
     and ($until is null or time < $until)
 group by elb
-order by elb
+order by count(*) desc, elb asc

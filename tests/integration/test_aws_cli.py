@@ -18,6 +18,7 @@ from pipeline.usecases.lake import check
 from pipeline.usecases.pull import pull
 from tests.support.aws_replay import Replay, Trouble, replay
 from tests.support.recent_day import RecentDay
+from tests.support.s3_server import Folder, S3Server
 
 ROOT = Path(__file__).resolve().parents[2]
 ELB = "app/shop/7157993d65725fa4"
@@ -149,3 +150,23 @@ def test_pull_keeps_the_pages_of_every_run_below_the_store(
         assert incident.attributions.height > 100
         assert incident.collection is None
     assert len(aws.asked) == asked_before
+
+
+def test_the_last_day_from_bucket_and_aws_alone_is_what_files_and_dumps_tell(
+    day: RecentDay, server: S3Server, folder: Folder
+) -> None:
+    for path in sorted(day.logs.rglob("*")):
+        if path.is_file():
+            folder.put(path.relative_to(day.logs).as_posix(), path.read_bytes())
+    last_day = ("--lb", "shop", "--since", "24h")
+    with replay(day.aws) as aws:
+        environment = {**aws.environment(), **server.environment()}
+        run = attribute("--logs", folder.uri, "--aws", *last_day, **environment)
+    offline = attribute("--logs", str(day.logs), "--timeline", str(day.aws), *last_day)
+    assert len(run.rows) > 100
+    assert (run.code, "Traceback" in run.remarks) == (offline.code, False)
+    causes = {row["trace_id"]: row["cause"] for row in offline.rows}
+    told = {row["trace_id"]: row["cause"] for row in run.rows}
+    assert causes.keys() == told.keys()
+    # The dumps reach back further than what is asked of AWS for one day: a few verdicts may rest on that.
+    assert sum(told[one] == causes[one] for one in causes) >= 0.98 * len(causes)

@@ -133,6 +133,14 @@ def test_without_credentials_one_sentence_says_so(
     assert timeline.coverage.is_empty()
 
 
+def test_a_name_too_long_for_a_file_costs_itself_only(day: RecentDay, aws: Replay, tmp_path: Path) -> None:
+    record, timeline = collected(scope(day, ("n" * 300, "shop")), tmp_path)
+    assert [one.parameters for one in aws.asked[:1]] == [{"Names": ["shop"]}]
+    assert failed(record)["DescribeLoadBalancers"].about == "n" * 300
+    assert "too long to name a file" in timeline.problems[0].what
+    assert "target_groups" in sources(timeline)
+
+
 def test_without_a_region_one_sentence_says_so(
     day: RecentDay, aws: Replay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,10 +21,11 @@ ACTIVITIES = {"Activities": [], "NextToken": "more"}
 
 
 def collection(*calls: Call, coverage: tuple[Span, ...] = ()) -> Collection:
-    return Collection(
-        "forensics test", "eu-west-1", None, ["shop"], at("00:00:00"), at("12:00:00"), ASKED_AT, 100,
-        list(calls), list(coverage),
-    )  # fmt: skip
+    made = Collection(
+        *("forensics test", "eu-west-1", None, ["shop"], at("00:00:00"), at("12:00:00"), ASKED_AT, 100)
+    )
+    made.calls, made.coverage = list(calls), list(coverage)
+    return made
 
 
 def call(action: str, *files: str, **more: Any) -> Call:  # noqa: ANN401 - fields of Call
@@ -70,6 +71,14 @@ def test_calls_that_failed_alike_are_one_sentence(tmp_path: Path) -> None:
     assert first.what.startswith("ec2:Describe0, ec2:Describe1")
     assert first.what.endswith("and 2 more: cannot be reached")
     assert (first.is_loss, second.is_loss) == (True, False)
+
+
+def test_load_balancers_beyond_the_most_are_said(tmp_path: Path) -> None:
+    record = collection()
+    record.left_out = 7
+    record.write(tmp_path)
+    (problem,) = read_timeline(tmp_path).problems
+    assert problem.what == "7 load balancers of the logs were not asked about: give --lb"
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,18 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from pipeline.config import Settings
+from pipeline.engine.duckdb import Engine
 from pipeline.errors import ConfigError, UsageError
+from pipeline.model import REQUESTS, Window
 from pipeline.timeline.scope import Scope, load_balancer_name
 from pipeline.usecases import live
 from pipeline.usecases.incident import Question
 
+START = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 ARN = "arn:aws:elasticloadbalancing:eu-west-1:111122223333:loadbalancer/app/shop/50dc6c495c0c9188"
 
 
@@ -42,6 +46,28 @@ def test_pages_of_nothing_cannot_be_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize("given", ["shop", "app/shop/50dc6c495c0c9188", ARN])
 def test_a_load_balancer_is_named_in_three_ways(given: str) -> None:
     assert load_balancer_name(given) == "shop"
+
+
+def test_of_many_load_balancers_the_busiest_are_asked_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [{"elb": f"app/lb-{number}/0", "time": START} for number in range(60) for _ in range(number + 1)]
+    asked: list[Scope] = []
+
+    def collect(scope: Scope, folder: Path, **_: object) -> None:
+        assert folder == tmp_path
+        asked.append(scope)
+
+    monkeypatch.setattr("pipeline.timeline.collect.collect", collect)
+    with Engine() as engine:
+        rows = [{**row, "object_key": "x", "line_number": 1} for row in rows]
+        engine.attach("requests", pa.Table.from_pylist(rows, schema=REQUESTS.schema))
+        live.collect(engine, Window(), None, Settings(), tmp_path)
+    (scope,) = asked
+    assert (len(scope.names), scope.left_out) == (50, 10)
+    assert {"lb-59", "lb-10"} <= set(scope.names)
+    assert "lb-9" not in scope.names
+    assert (scope.since, scope.until) == (START, START)
 
 
 @pytest.mark.parametrize("trail", ["my-trail", "s3://", "https://my-trail/x"])
