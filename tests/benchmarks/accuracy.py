@@ -141,8 +141,20 @@ def _groups(rows: pl.DataFrame) -> Iterator[str]:
             share = taken / max(background, 1)
             line = f"{name}: {taken} of {background}, {share:.3f}"
             yield line if judge else _target(line.rpartition(",")[0], share, 0.02, at_most=True)
-    yield from ("", "all scenarios", _scores("", rows))
+    yield from ("", "all scenarios, every error the same weight", _scores("", rows), _mean_of_scenarios(rows))
     yield from judged.reliability(rows)
+
+
+def _mean_of_scenarios(rows: pl.DataFrame) -> str:
+    """The same with every scenario the same weight."""
+    parts = [part for _, part in rows.group_by("scenario", maintain_order=True)]
+    words = []
+    for judge, name in (("", "tool"), ("nearest_", "nearest event"), ("rules_", "rules only")):
+        scores = [judged.scored(part, judge) for part in parts]
+        accuracy = sum(one.accuracy for one in scores) / len(scores)
+        macro_f1 = sum(one.macro_f1 for one in scores) / len(scores)
+        words.append(f"{name} {accuracy:.3f} right, F1 {macro_f1:.3f}")
+    return f"every scenario the same weight: {'; '.join(words)}"
 
 
 def _target(name: str, value: float, bound: float, *, at_most: bool = False) -> str:
