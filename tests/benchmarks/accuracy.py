@@ -28,7 +28,6 @@ FIRST_FRESH_SEED = 100_000
 HARD_MIXED = ("mixed_hard", "mixed_platform", "mixed_servers")
 BLIND = ("mixed_no_k8s_no_cloudtrail", "platform_no_k8s_no_cloudtrail")
 PLACEBO = ("placebo", "harmless_churn", "noise_only")
-DECIDED_FIRST = 3  # confusions printed per scenario
 
 
 def main() -> None:
@@ -40,17 +39,20 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=2, help="how many seeds to draw (default 2)")
     parser.add_argument("--scenarios", nargs="*", choices=sorted(SCENARIOS), default=list(SCENARIOS))
     parser.add_argument("--write", type=Path, help="replace the printed part of this page")
+    parser.add_argument(
+        "--confusions", type=int, default=3, help="how many to print per scenario (default 3)"
+    )
     options = parser.parse_args()
     seeds = options.seeds or [FIRST_FRESH_SEED + secrets.randbelow(10**9) for _ in range(options.runs)]
     lines = []
-    for line in report(options.scenarios, seeds):
+    for line in report(options.scenarios, seeds, options.confusions):
         print(line, flush=True)
         lines.append(line)
     if options.write:
         accuracy_page.write(options.write, lines)
 
 
-def report(scenarios: list[str], seeds: list[int]) -> Iterator[str]:
+def report(scenarios: list[str], seeds: list[int], shown: int) -> Iterator[str]:
     """The lines of the whole report."""
     yield f"seeds {' '.join(map(str, seeds))}; {len(scenarios)} scenarios, each seed is another cluster"
     yield from _header()
@@ -58,7 +60,7 @@ def report(scenarios: list[str], seeds: list[int]) -> Iterator[str]:
     for scenario in scenarios:
         rows = pl.concat([judge(scenario, seed) for seed in seeds])
         runs.append(rows)
-        yield from _scenario(scenario, rows)
+        yield from _scenario(scenario, rows, shown)
     everything = pl.concat(runs)
     yield from _groups(everything)
     yield from _shortfalls(everything)
@@ -107,10 +109,10 @@ def _scores(name: str, rows: pl.DataFrame) -> str:
     )
 
 
-def _scenario(scenario: str, rows: pl.DataFrame) -> Iterator[str]:
+def _scenario(scenario: str, rows: pl.DataFrame, shown: int) -> Iterator[str]:
     """Scores, largest confusions, and apart what the catalogue has no name for."""
     yield _scores(scenario, rows)
-    for truth, said, errors, of in judged.confusions(rows).head(DECIDED_FIRST).iter_rows():
+    for truth, said, errors, of in judged.confusions(rows).head(shown).iter_rows():
         yield f"    {truth:28s} called {said:28s} {errors:5d} of {of}"
     nameless = rows.filter(~pl.col("is_known") & (pl.col("truth") != "unexplained"))
     if nameless.height:
@@ -141,8 +143,20 @@ def _groups(rows: pl.DataFrame) -> Iterator[str]:
             share = taken / max(background, 1)
             line = f"{name}: {taken} of {background}, {share:.3f}"
             yield line if judge else _target(line.rpartition(",")[0], share, 0.02, at_most=True)
-    yield from ("", "all scenarios", _scores("", rows))
+    yield from ("", "all scenarios, every error the same weight", _scores("", rows), _mean_of_scenarios(rows))
     yield from judged.reliability(rows)
+
+
+def _mean_of_scenarios(rows: pl.DataFrame) -> str:
+    """The same with every scenario the same weight."""
+    parts = [part for _, part in rows.group_by("scenario", maintain_order=True)]
+    words = []
+    for judge, name in (("", "tool"), ("nearest_", "nearest event"), ("rules_", "rules only")):
+        scores = [judged.scored(part, judge) for part in parts]
+        accuracy = sum(one.accuracy for one in scores) / len(scores)
+        macro_f1 = sum(one.macro_f1 for one in scores) / len(scores)
+        words.append(f"{name} {accuracy:.3f} right, F1 {macro_f1:.3f}")
+    return f"every scenario the same weight: {'; '.join(words)}"
 
 
 def _target(name: str, value: float, bound: float, *, at_most: bool = False) -> str:

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 import polars as pl
 
 from pipeline.engine.duckdb import Engine
-from tests.benchmarks.rules_facts import Error, Facts, Gone, read_facts
+from tests.benchmarks.rules_facts import Error, Facts, Gone
+from tests.benchmarks.rules_read import read_facts
 
 CONNECT, SILENT = ("connect_timeout", "tls_timeout"), "no_answer"
 CUT = ("closed_at_once", "closed_midway")

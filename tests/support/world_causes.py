@@ -2,9 +2,9 @@
 
 ANYWHERE = {"target_generated", "keepalive_race", "target_timeout"}
 PLATFORM = {
+    "overload",
     "spot_interruption",
     "security_group_change",
-    "overload",
     "zonal_failure",
     "no_endpoints",
     "new_node",
@@ -112,7 +112,6 @@ ALSO_POSSIBLE = {
 BUSY = {
     "spot",
     "packet_filters",
-    "overload",
     "zone_lost",
     "kube_proxy_rollouts",
     "no_ready_endpoints",
