@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.benchmarks.ingest import write_object
+from tests.benchmarks.logs import write_object
 
 ROOT = Path(__file__).resolve().parents[2]
 
