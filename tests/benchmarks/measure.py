@@ -15,8 +15,7 @@ class Run:
     Attributes:
         wall: s.
         cpu: s of processor time, user and system.
-        memory: MB, the largest resident set of any of the processes; the kernel counts the 40 MB of the
-            benchmark itself, from which they are forked, as the least.
+        memory: MB, the largest resident set of any of the processes.
         written: bytes of Parquet.
     """
 
