@@ -8,13 +8,13 @@ from datetime import datetime
 
 import polars as pl
 
+from pipeline import __version__
 from pipeline.attribute import causes as catalogue
 from pipeline.attribute import checks, doses, idle_gaps, keepalive
 from pipeline.attribute.rates import posterior
 from pipeline.attribute.verdicts import Verdicts, decide, titles
 from pipeline.engine.duckdb import Engine
 from pipeline.model import Window
-from pipeline.version import __version__
 
 _TRAFFIC = ("pair_minutes", "target_minutes", "pair_rates", "sightings")
 _ERRORS = (

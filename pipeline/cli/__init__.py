@@ -12,7 +12,7 @@ from typing import Annotated
 import duckdb
 import typer
 
-from pipeline import config
+from pipeline import __version__, config
 from pipeline.cli import compare, lake
 from pipeline.cli import options as opt
 from pipeline.cli.doctor import doctor
@@ -32,7 +32,6 @@ from pipeline.usecases.demo import demo as run_demo
 from pipeline.usecases.explain import explain as explain_request
 from pipeline.usecases.incident import Incident, Question, investigate
 from pipeline.usecases.pull import pull as pull_logs
-from pipeline.version import __version__
 
 INCOMPLETE = 6
 INTERRUPTED = 130

@@ -16,8 +16,8 @@ from pipeline.ingest.parsed import Parsed, Reject, rejects_table
 from pipeline.ingest.partitions import Partition
 from pipeline.model import SYMBOL, TEXT
 
-ROWS = 100_000
-"""Rows of a batch: large row groups read fast, and two batches fit into memory easily."""
+ROWS = 60_000
+"""Rows of a batch: two of them, with their objects, stay below 300 MB; compaction makes larger row groups."""
 
 _REJECTS, _REJECT_BYTES = 20_000, 16 << 20
 _GATEWAY_ERRORS = pa.array([502, 504], pa.int16())
@@ -90,6 +90,9 @@ class Batch:
     def _write_rows(self) -> None:
         for (name, partition), buffer in self._buffers.items():
             self._write_partition(name, partition, buffer)
+        if self._rows:
+            # Arrow's allocator keeps what a batch scattered over its memory: a twentieth of all that is held.
+            pa.default_memory_pool().release_unused()
         self._buffers.clear()
         self._rows = 0
 

@@ -54,11 +54,11 @@ def parse(block: Block, fields: int, origin: Origin) -> FastRows | None:
     if not block.is_plain():
         return None
     refused: list[int] = []
-    read = _read(block, fields, refused)
-    if read is None or not read.num_rows or read.num_rows + len(refused) != block.lines:
+    columns = _read(block, fields, refused)
+    rows = len(columns["type"]) if columns else 0
+    if not rows or rows + len(refused) != block.lines:
         return None
-    columns = _whole(read)
-    del read  # the pieces
+    _join(columns)
     is_read = np.ones(block.lines, np.bool_)
     is_read[np.array(refused, np.int64) - 1] = False
     doubt = np.zeros(block.lines, np.bool_)
@@ -73,7 +73,8 @@ def parse(block: Block, fields: int, origin: Origin) -> FastRows | None:
     return FastRows(table, np.sort(left_over))
 
 
-def _read(block: Block, fields: int, refused: list[int]) -> pa.Table | None:
+def _read(block: Block, fields: int, refused: list[int]) -> dict[str, Column]:
+    """Columns in pieces; none when Arrow cannot read the block."""
     names = [FIELDS[place] if place < len(FIELDS) else str(place) for place in range(fields)]
 
     def refuse(row: csv.InvalidRow) -> Literal["skip", "error"]:
@@ -103,14 +104,15 @@ def _read(block: Block, fields: int, refused: list[int]) -> pa.Table | None:
             ),
         )
     except pa.ArrowInvalid:
-        return None
-    return table
+        return {}
+    return dict(zip(names, table.columns, strict=True))
 
 
-def _whole(read: pa.Table) -> dict[str, Column]:
-    """Columns in one piece, those of few values as dictionaries."""
-    joined = zip(read.column_names, (column.combine_chunks() for column in read.columns), strict=True)
-    return {name: symbols.encoded(column) if name in _SYMBOLS else column for name, column in joined}
+def _join(columns: dict[str, Column]) -> None:
+    """Make each column one piece, those of few values dictionaries; its pieces are let go at once."""
+    for name, pieces in columns.items():
+        whole = pieces.combine_chunks()
+        columns[name] = symbols.encoded(whole) if name in _SYMBOLS else whole
 
 
 class _Columns:

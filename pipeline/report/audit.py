@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from pipeline import __version__
 from pipeline.report import wording
 from pipeline.report.safety import visible
-from pipeline.version import __version__
 
 AuditFormat = Literal["table", "json", "sarif"]
 

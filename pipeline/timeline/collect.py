@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pipeline import __version__
 from pipeline.errors import StoreError
 from pipeline.timeline import (
     autoscaling,
@@ -22,7 +23,6 @@ from pipeline.timeline.cloudtrail_files import Trail
 from pipeline.timeline.collection import Collection, refuse_full
 from pipeline.timeline.collector import Collector, region_of_chain
 from pipeline.timeline.scope import Scope
-from pipeline.version import __version__
 
 
 def collect(

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from pipeline import __version__
 from pipeline.errors import ConfigError, SourceError
-from pipeline.version import __version__
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient

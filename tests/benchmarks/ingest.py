@@ -30,7 +30,7 @@ Runs = dict[str, list[Run]]
 def run(peer: Peer, logs: Path, target: Path, lines: int) -> Run:
     """Run an alternative once."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(target.parent)}
-    done = measure(peer.command(logs, target, lines), environment)
+    done = measure(peer.command(logs, target, lines), environment, target.parent)
     single = target.with_name(target.name + ".parquet")
     files = [single] if single.is_file() else target.rglob("requests/**/*.parquet")
     return replace(done, written=sum(path.stat().st_size for path in files))

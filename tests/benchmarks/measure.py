@@ -5,6 +5,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -24,15 +25,20 @@ class Run:
     written: int = 0
 
 
-def measure(command: Sequence[str], environment: Mapping[str, str]) -> Run:
-    """Run a command to its end.
+def measure(command: Sequence[str], environment: Mapping[str, str], folder: Path) -> Run:
+    """Run a command to its end in a folder; what it leaves there is its own affair.
 
     Raises:
         subprocess.CalledProcessError: it failed; what it printed is in the error.
     """
     started = time.perf_counter()
     with subprocess.Popen(
-        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        command,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     ) as process:
         output = process.stdout.read() if process.stdout else b""
         _, status, usage = os.wait4(process.pid, 0)
