@@ -72,23 +72,27 @@ def check(engine: Engine, window: Window) -> None:
     statuses = {row["id"]: row["statuses"] for row in engine.table("causes").iter_rows(named=True)}
     found: list[_Found] = []
     if traffic.height:
-        stage = _Stage(traffic, engine.table("check_errors"), statuses)
+        stage = CheckStage(traffic, engine.table("check_errors"), statuses)
         windows = engine.table("check_windows").sort("cause", "target_group_arn", "opens_at", "cluster_id")
         for (cause, group), rows in windows.group_by("cause", "target_group_arn", maintain_order=True):
             found.append(stage.check(str(cause), str(group), rows))
     engine.attach(CHECKS.name, _table(found))
 
 
-class _Stage:
+class CheckStage:
     """The traffic and errors of all target groups, in seconds from the first minute."""
 
     def __init__(
         self, traffic: pl.DataFrame, errors: pl.DataFrame, statuses: Mapping[str, list[int]]
     ) -> None:
+        """Take the tables `check_traffic` and `check_errors`, and each cause's status codes."""
         self._first = int(traffic["minute"].to_numpy().min())
         self._minutes = int(traffic["minute"].to_numpy().max()) - self._first + 1
-        self._traffic, self._statuses = traffic, statuses
-        self._errors = errors.with_columns(self._seconds("happened_at").alias("at"))
+        self._statuses = statuses
+        self._traffic = traffic.partition_by("target_group_arn", as_dict=True)
+        timed = errors.with_columns(self._seconds("happened_at").alias("at"))
+        self._errors = timed.partition_by("target_group_arn", as_dict=True)
+        self._no_traffic, self._no_errors = traffic.clear(), timed.clear()
         self._span_s = 60.0 * self._minutes
 
     def _seconds(self, name: str) -> pl.Expr:
@@ -96,9 +100,8 @@ class _Stage:
 
     def check(self, cause: str, group: str, windows: pl.DataFrame) -> _Found:
         """Compare one cause's windows with one target group's errors."""
-        of_group = pl.col("target_group_arn") == group
-        errors = self._errors.filter(
-            of_group, pl.col("elb_status_code").is_in(self._statuses.get(cause, [502, 504]))
+        errors = self._errors.get((group,), self._no_errors).filter(
+            pl.col("elb_status_code").is_in(self._statuses.get(cause, [502, 504]))
         )
         mine = _by_place(errors.filter(~pl.col("is_placebo")), ["at"])
         answers = {
@@ -106,7 +109,7 @@ class _Stage:
         }
         spans = windows.with_columns(self._seconds("opens_at"), self._seconds("closes_at"))
         opened = _by_place(spans, ["opens_at", "closes_at"])
-        traffic = self._by_minute(self._traffic.filter(of_group), {*mine, *opened})
+        traffic = self._by_minute(self._traffic.get((group,), self._no_traffic), {*mine, *opened})
         places = {
             name: Place(
                 merged(opened.get(name, np.zeros((0, 2))), self._span_s),

@@ -81,8 +81,9 @@ def infer(engine: Engine, window: Window) -> None:
         engine.keep(name, f"intermediate/{name}", values)
     pauses, errors = engine.table("pauses"), engine.table("paused_errors")
     hazards = _hazards(pauses, errors)
+    by_group = hazards.partition_by("target_group_arn", as_dict=True)
     rows = [
-        _row(group, hazards.filter(pl.col("target_group_arn") == group["target_group_arn"]))
+        _row(group, by_group.get((group["target_group_arn"],), hazards.clear()))
         for group in engine.table("closing_groups").sort("target_group_arn").iter_rows(named=True)
     ]
     named = [row | _names(row, engine.table("server_timeouts")) for row in rows]

@@ -55,13 +55,9 @@ def diff(
         UsageError: a side is neither span nor file, is damaged, or holds no request.
         SourceError: logs or timeline cannot be reached.
     """
-    sides = [_side(text, question, settings, now, progress) for text in (before, after)]
-    for side in sides:
-        if not side.requests:
-            raise UsageError(
-                f"{side.name} holds no request: there is no rate to compare; choose another span"
-            )
-    return Difference(sides[0], sides[1], compare(sides[0], sides[1]), _notes(sides[0], sides[1]))
+    earlier = _side(before, question, settings, now, progress)
+    later = _side(after, question, settings, now, progress)
+    return Difference(earlier, later, compare(earlier, later), _notes(earlier, later))
 
 
 def _notes(before: Side, after: Side) -> list[str]:
@@ -80,9 +76,15 @@ def _notes(before: Side, after: Side) -> list[str]:
 def _side(
     text: str, question: Question, settings: Settings, now: datetime, progress: Progress | None
 ) -> Side:
-    path = Path(text)
-    if path.is_file():
-        return _of_file(path)
+    side = _of_file(Path(text)) if Path(text).is_file() else _of_span(text, question, settings, now, progress)
+    if side.requests <= 0:
+        raise UsageError(f"{text} holds no request: there is no rate to compare; choose another span")
+    return side
+
+
+def _of_span(
+    text: str, question: Question, settings: Settings, now: datetime, progress: Progress | None
+) -> Side:
     first, dots, last = text.partition("..")
     if not dots:
         raise UsageError(f"{text}: neither a file nor a span; {_HOW}")

@@ -59,16 +59,29 @@ subjects as (
 
 ),
 
-group_targets as (
+pod_targets as (
 
     select distinct
         target_minutes.target_group_arn,
-        target_minutes.target_ip,
-        target_minutes.target_port,
-        check_groups.are_pods
+        target_minutes.target_ip
     from target_minutes
     inner join check_groups
-        on target_minutes.target_group_arn = check_groups.target_group_arn
+        on
+            target_minutes.target_group_arn = check_groups.target_group_arn
+            and check_groups.are_pods
+
+),
+
+node_ports as (
+
+    select distinct
+        target_minutes.target_group_arn,
+        target_minutes.target_port
+    from target_minutes
+    inner join check_groups
+        on
+            target_minutes.target_group_arn = check_groups.target_group_arn
+            and not check_groups.are_pods
 
 ),
 
@@ -76,7 +89,7 @@ ports_of_service as (
 
     select
         service,
-        list(node_port) as node_ports
+        list(node_port) as ports
     from service_ports
     group by service
 
@@ -87,18 +100,18 @@ on_pods as (
     -- Targets are pods: the pod itself, or the pods of the node.
     select
         subjects.*,
-        group_targets.target_group_arn as at_group,
-        group_targets.target_ip as at_target
+        pod_targets.target_group_arn as at_group,
+        pod_targets.target_ip as at_target
     from subjects
-    inner join group_targets
-        on group_targets.are_pods and subjects.address = group_targets.target_ip
+    inner join pod_targets
+        on subjects.address = pod_targets.target_ip
 
     union
 
     select
         subjects.*,
-        group_targets.target_group_arn as at_group,
-        group_targets.target_ip as at_target
+        pod_targets.target_group_arn as at_group,
+        pod_targets.target_ip as at_target
     from subjects
     inner join lifetimes
         on
@@ -111,8 +124,8 @@ on_pods as (
             and coalesce(
                 lifetimes.left_at >= seconds_after(subjects.happened_at, -200.0), true
             )
-    inner join group_targets
-        on group_targets.are_pods and lifetimes.private_ip = group_targets.target_ip
+    inner join pod_targets
+        on lifetimes.private_ip = pod_targets.target_ip
 
 ),
 
@@ -121,16 +134,15 @@ on_nodes as (
     -- Targets are nodes: any of them leads to any pod of the service, so the window holds for all.
     select distinct
         subjects.*,
-        group_targets.target_group_arn as at_group,
+        node_ports.target_group_arn as at_group,
         cast(null as varchar) as at_target
     from subjects
-    inner join group_targets
-        on not group_targets.are_pods
+    cross join node_ports
     left join ports_of_service
         on subjects.kind = 'pod' and subjects.service = ports_of_service.service
     where
-        ports_of_service.node_ports is null
-        or list_contains(ports_of_service.node_ports, group_targets.target_port)
+        ports_of_service.ports is null
+        or list_contains(ports_of_service.ports, node_ports.target_port)
 
 ),
 

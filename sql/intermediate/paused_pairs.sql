@@ -1,6 +1,6 @@
 -- Grain: one row per load balancer node and target whose pauses are looked at, for target groups with at
 -- least five connections that were closed under a request. The quietest pairs come first, because only they tell how long a
--- connection idled, up to 300,000 requests of a target group and two million in all: the cost is bounded.
+-- connection idled, up to 300,000 requests of a target group and a million in all: the cost is bounded.
 
 with
 
@@ -55,4 +55,4 @@ select
     requests,
     rate
 from counted
-where requests_of_group <= 300000 and requests_of_all <= 2000000
+where requests_of_group <= 300000 and requests_of_all <= 1000000
