@@ -3,13 +3,15 @@
 -- title = "The target group speaks another protocol than its targets"
 -- statuses = [502]
 -- rate = "episodic"
+-- ceiling = "medium"
 -- needs = ["gateway_errors", "target_groups"]
 -- sources = ["changes"]
 -- remedy = "Give the target group the protocol and version of the port behind it: Protocol HTTPS for a TLS port, ProtocolVersion GRPC or HTTP2 only where the server speaks it (h2c), port of the container and not of a sidecar; both are fixed when it is created, so make a new target group"
 -- ///
 --
 -- HTTP sent to a TLS port (or the wrong version of HTTP) fails every time: the target group never got a single answer,
--- from its first request to its last. The same mismatch on the client's side is logged as 464.
+-- from its first request to its last. The same mismatch on the client's side is logged as 464. A
+-- service that is broken altogether looks the same: never above medium.
 
 select
     gateway_errors.request_id,

@@ -3,6 +3,7 @@
 -- title = "A security group, network ACL or route began to block the targets"
 -- statuses = [502, 504]
 -- rate = "per_event"
+-- ceiling = "medium"
 -- needs = ["events", "gateway_errors", "settings"]
 -- sources = ["changes"]
 -- remedy = "Revert the change named in the evidence, or allow the load balancer's security group to the target and health-check ports (AuthorizeSecurityGroupIngress), and ephemeral ports 1024-65535 back in the network ACL"
@@ -10,7 +11,8 @@
 --
 -- From the call on new connections go unanswered (504 after 10 s), until it is reverted. Tracked flows survive an edit
 -- of a security group; an edit of a network ACL or a route cuts them at once, so requests in flight hang too. All targets
--- behind it fail alike, old ones as well as young ones. Sure only where a later call ends it.
+-- behind it fail alike, old ones as well as young ones. Whose
+-- targets a group covers is not in the record: never above medium.
 
 with
 

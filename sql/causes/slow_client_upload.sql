@@ -3,13 +3,15 @@
 -- title = "The target gave up on a body that came too slowly"
 -- statuses = [502]
 -- rate = "steady"
+-- ceiling = "medium"
 -- needs = ["gateway_errors", "target_groups", "wait_piles"]
 -- sources = []
 -- remedy = "Give slow clients more time than the load balancer does: nginx client_body_timeout and client_header_timeout, Node.js server.requestTimeout, gunicorn --timeout above idle_timeout.timeout_seconds ({idle_timeout_s} s), so that the load balancer answers 408 itself; or take large uploads to S3 with presigned URLs"
 -- ///
 --
 -- A request with a body whose received bytes stay well below what its path usually gets: the target's read timeout
--- ended it while the client was still sending. Bound to clients and their networks, not to events or targets.
+-- ended it while the client was still sending. Bound to clients and their networks, not to events or targets. Content-Length is
+-- not logged: never above medium.
 
 with
 

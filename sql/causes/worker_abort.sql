@@ -3,6 +3,7 @@
 -- title = "The target gave up on its own slow request at a fixed timeout"
 -- statuses = [502]
 -- rate = "steady"
+-- ceiling = "medium"
 -- needs = ["gateway_errors", "target_groups", "wait_piles"]
 -- sources = []
 -- remedy = "Align the server's request timeout with the load balancer's idle_timeout.timeout_seconds ({idle_timeout_s} s): gunicorn --timeout (30 s), uWSGI harakiri, php-fpm request_terminate_timeout, Node.js server.requestTimeout, uWebSockets idleTimeout (10 s); or make the slow endpoint asynchronous"
@@ -10,7 +11,8 @@
 --
 -- A worker that overruns the server's own timeout is killed, and its connection ends without an answer: always after
 -- the same wait, below the idle timeout. The waits of such cuts pile up at one constant, at many instants; crashes and
--- drains cut requests of any age. One lone wait is no pile.
+-- drains cut requests of any age. One lone wait is no pile. The server's
+-- configuration is not seen: never above medium.
 
 select
     gateway_errors.request_id,

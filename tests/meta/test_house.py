@@ -33,15 +33,32 @@ COLUMNS = {
 SEED_SIX = {"keepalive_race", "draining_pod", "scale_in", "new_node", "conntrack_reset", "target_crash"}
 
 
-def test_the_seed_six_and_the_first_others_are_there() -> None:
+def test_the_seed_six_and_the_rest_of_the_catalogue_are_there() -> None:
     others = {
-        "target_generated",
-        "target_timeout",
+        "config_change",
         "connect_timeout",
         "connection_refused",
+        "content_length_mismatch",
         "deregistration_delay_expired",
+        "elb_event",
+        "h2_goaway",
+        "idle_flow_evicted",
+        "kube_proxy_restart",
         "lambda_error",
+        "malformed_response",
+        "no_endpoints",
+        "overload",
+        "protocol_mismatch",
+        "response_header_too_large",
+        "security_group_change",
+        "slow_client_upload",
+        "spot_interruption",
+        "target_generated",
+        "target_timeout",
+        "tls_handshake",
         "unexplained",
+        "worker_abort",
+        "zonal_failure",
     }
     assert set(CAUSES) >= SEED_SIX | others
 
@@ -66,6 +83,24 @@ def test_a_cause_says_what_to_change_and_why_it_happens(name: str) -> None:
     assert len(cause.remedy) > 40
     assert len(cause.doc) > 60
     assert set(cause.statuses) <= {502, 504}
+
+
+@pytest.mark.parametrize(
+    ("name", "ceiling"),
+    [
+        ("content_length_mismatch", "medium"),
+        ("elb_event", "low"),
+        ("h2_goaway", "medium"),
+        ("idle_flow_evicted", "medium"),
+        ("malformed_response", "medium"),
+        ("overload", "medium"),
+        ("response_header_too_large", "medium"),
+        ("scale_in", "high"),
+        ("zonal_failure", "medium"),
+    ],
+)
+def test_what_log_and_timeline_cannot_prove_has_a_ceiling(name: str, ceiling: str) -> None:
+    assert CAUSES[name].ceiling == ceiling
 
 
 @pytest.mark.parametrize("name", [name for group in ("causes",) for name in queries.names(group)])

@@ -9,7 +9,13 @@ import tempfile
 from pathlib import Path
 
 from pipeline.attribute import causes, findings
-from pipeline.attribute.verdicts import INSUFFICIENT, INSUFFICIENT_REMEDY, INSUFFICIENT_TITLE
+from pipeline.attribute.verdicts import (
+    CEILINGS,
+    INSUFFICIENT,
+    INSUFFICIENT_REMEDY,
+    INSUFFICIENT_TITLE,
+    TRUST,
+)
 from pipeline.model import TABLES
 from pipeline.timeline.aws_apis import APIS, S3_ACTIONS, budget
 from pipeline.timeline.kubernetes_api import RESOURCES, VERBS
@@ -63,6 +69,7 @@ def causes_page() -> str:
             f"### {cause.id}\n\n**{cause.title}** ({statuses}). {cause.doc}\n\n"
             f"*Change:* {_with_places(cause.remedy)}.\n\n"
             f"*Rate:* {cause.rate}. *Revealed by:* {', '.join(cause.sources) or 'the log alone'}. "
+            f"*Confidence:* at most {_most_confidence(cause):.2f}. "
             f"*Rules:* [sql/{cause.query}.sql](../sql/{cause.query}.sql)\n"
         )
     parts.append(
@@ -71,6 +78,11 @@ def causes_page() -> str:
         f"*Change:* {INSUFFICIENT_REMEDY}.\n"
     )
     return "\n".join(parts)
+
+
+def _most_confidence(cause: causes.Cause) -> float:
+    """What the line itself says is certain; everything else is trusted up to the ceiling of its cause."""
+    return 1.0 if cause.rate == "fixed" else TRUST * CEILINGS[cause.ceiling]
 
 
 def _with_places(remedy: str) -> str:

@@ -96,6 +96,7 @@ def _traffic(case: dict[str, Any]) -> list[dict[str, Any]]:
             if target in surge.get("targets", [target]):
                 rows += _surge(rng, target, rate, surge)
     rows += [_answer(*one) for one in case.get("answers", [])]
+    rows += [{**_answer(*one), "type": "wss"} for one in case.get("sockets", [])]
     return [{**row, "line_number": number} for number, row in enumerate(rows, 1)]
 
 

@@ -1,0 +1,44 @@
+"""How probabilities become verdicts: ceilings, notes, sources that nobody collected."""
+
+from typing import Any
+
+import pytest
+
+from pipeline.attribute.verdicts import CEILINGS, TRUST, TRUST_UNWATCHED, UPGRADE_NOTE
+from tests.support import small_world
+
+BROKEN_PATH: dict[str, Any] = {
+    "errors": [
+        {"shape": "closed_midway", "target": 1 + n % 4, "at": 200.0 + 220.0 * n, "path": "/report"}
+        for n in range(7)
+    ]
+}
+
+
+def test_a_cause_that_the_log_cannot_prove_stays_under_its_ceiling() -> None:
+    found = small_world.attribute(BROKEN_PATH)
+    assert found["cause"].unique().to_list() == ["malformed_response"]
+    assert found["confidence"].to_numpy().max() == pytest.approx(TRUST * CEILINGS["medium"], abs=0.02)
+    assert found["confidence"].to_numpy().max() <= TRUST * CEILINGS["medium"]
+
+
+def test_a_missing_source_never_raises_a_confidence() -> None:
+    watched = small_world.attribute(BROKEN_PATH)
+    unwatched = small_world.attribute({**BROKEN_PATH, "covered": []})
+    assert unwatched["missing_sources"].null_count() == 0
+    assert unwatched["confidence"].to_numpy().max() <= TRUST_UNWATCHED
+    assert (unwatched["confidence"] <= watched["confidence"]).all()
+
+
+def test_a_failed_upgrade_keeps_its_cause_and_is_named_in_the_evidence() -> None:
+    case: dict[str, Any] = {
+        "errors": [
+            {"shape": "closed_midway", "target": 1, "at": 930.1, "count": 8, "path": "/live"},
+            {"shape": "closed_midway", "target": 2, "at": 930.1, "count": 8, "path": "/cart"},
+        ],
+        "pods": [{"name": "a", "drain": 900, "left": 930}],
+        "sockets": [[1, 400, "/live"], [2, 500, "/live"]],
+    }
+    found = small_world.attribute(case)
+    assert found["cause"].unique().to_list() == ["draining_pod"]
+    assert found["evidence"].str.ends_with(UPGRADE_NOTE).sum() == 8
