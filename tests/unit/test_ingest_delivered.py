@@ -248,7 +248,11 @@ def test_parquet_without_rows_is_an_empty_object() -> None:
         (b"", (look.Format.PLAIN, None)),
         (b"hello\nworld\n", (look.Format.PLAIN, None)),
     ],
-    ids=str,
+    ids=[
+        *("access", "health check after a blank line", "connection", "gzip of health checks"),
+        *("marked JSON", "gzip of JSON", "CloudTrail", "Kubernetes", "names inside values", "escaped names"),
+        *("network load balancer", "Parquet", "other Parquet", "torn Parquet", "torn gzip", "nothing", "prose"),
+    ],
 )
 def test_a_look_tells_format_and_kind_and_goes_back(
     content: bytes, expected: tuple[look.Format, Any]

@@ -77,6 +77,7 @@ def test_every_way_of_delivery_gives_the_same_events(tmp_path: Path, content: by
         (data(ENVELOPES[1])[:40] + "!" + data(ENVELOPES[1])[41:], "cannot be unpacked"),
         (data([1]), "its data is list, not an object"),
     ],
+    ids=["cut off", "a bad byte", "a list"],
 )
 def test_a_damaged_record_costs_itself_only(tmp_path: Path, broken: str, said: str) -> None:
     whole = data(ENVELOPES[2])
