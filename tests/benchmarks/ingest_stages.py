@@ -84,8 +84,6 @@ def main() -> None:
     packed = gzip.compress(texts[0], 6)
     raw, small = (len(text) / given.lines for text in (texts[0], packed))
     print(f"{given.lines:,} lines an object, {raw:.0f} raw, {small:.1f} compressed bytes a line")
-    unkept = best(lambda: list(pieces(io.BytesIO(packed))), given.repeat)
-    print(f"{'inflate, memory given back':30}{unkept:8.1f} ms an object")
     keep_freed_memory()
     with TemporaryDirectory() as folder:
         for name, (work, objects) in stages(packed, parsed(texts), Path(folder)).items():
