@@ -118,6 +118,7 @@ def test_a_file_too_large_for_a_trail_is_said(
         (b"no gzip", True),
         (b"", False),
     ],
+    ids=["known", "late", "across pieces", "second member", "unknown", "cut off", "no gzip", "empty"],
 )
 def test_files_without_a_known_event_are_left_behind(body: bytes, is_kept: bool) -> None:  # noqa: FBT001 - a case
     assert cloudtrail_files._tells(body) is is_kept
