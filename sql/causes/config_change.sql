@@ -64,7 +64,7 @@ select
     cast(null as double) as prior_rate,
     cast(null as double) as prior_weight,
     ln(density) as log_likelihood,
-    printf('%.0f s after ', began_after_s) || detail as evidence
+    printf('%.0f s after ', began_after_s) || coalesce(detail, 'a change') as evidence
 from weighed
 where density > 0.0
 

@@ -56,7 +56,7 @@ select
     cast(null as double) as prior_weight,
     ln(density) as log_likelihood,
     printf(
-        'load balancer node %s %s to log %.0f s from the failure', elb_node_ip, what, abs(failed_after_s)
+        'load balancer node %s %s to log %.0f s away', elb_node_ip, what, abs(failed_after_s)
     ) as evidence
 from weighed
 where density > 0.0

@@ -122,7 +122,7 @@ select
     cast(null as double) as prior_rate,
     cast(null as double) as prior_weight,
     ln(density) as log_likelihood,
-    printf('%.0f s after ', began_after_s) || detail
+    printf('%.0f s after ', began_after_s) || coalesce(detail, 'a change')
     || case
         when lasted_s < 3600.0 then printf('; the next such call came %.0f s after it', lasted_s) else ''
     end as evidence

@@ -53,7 +53,9 @@ cases = st.fixed_dictionaries(
         "events": st.lists(
             st.fixed_dictionaries(
                 {
-                    "kind": st.sampled_from(["container_crashed", "target_deregistered"]),
+                    "kind": st.sampled_from(
+                        ["container_crashed", "target_deregistered", "network_changed", "routing_changed"]
+                    ),
                     "at": st.floats(100.0, 1500.0),
                     "target": st.integers(1, 4),
                     "pod": st.sampled_from("abcd"),
