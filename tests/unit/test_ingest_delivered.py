@@ -251,7 +251,15 @@ def test_parquet_without_rows_is_an_empty_object() -> None:
     ids=[
         *("access", "health check after a blank line", "connection", "gzip of health checks"),
         *("marked JSON", "gzip of JSON", "CloudTrail", "Kubernetes", "names inside values", "escaped names"),
-        *("network load balancer", "Parquet", "other Parquet", "torn Parquet", "torn gzip", "nothing", "prose"),
+        *(
+            "network load balancer",
+            "Parquet",
+            "other Parquet",
+            "torn Parquet",
+            "torn gzip",
+            "nothing",
+            "prose",
+        ),
     ],
 )
 def test_a_look_tells_format_and_kind_and_goes_back(
