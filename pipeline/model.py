@@ -322,6 +322,7 @@ ATTRIBUTIONS = Table(
             column("lag_s", REAL, "s from the event to the failure; negative: before it"),
             column("evidence", TEXT, "a sentence", required=True),
             column("missing_sources", TEXT, "comma list of sources that did not cover the instant"),
+            column("is_provisional", pa.bool_(), "so young that late events may change it", required=True),
             column("remedy", TEXT, "what to change", required=True),
             column("object_key", TEXT, "object that held the line", required=True),
             column("line_number", pa.int32(), "1-based line", required=True),

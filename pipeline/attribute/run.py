@@ -4,7 +4,7 @@ The engine must hold `requests`, `error_rows`, `events`, `settings`, `coverage` 
 `attribute`, `lifetimes`.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import polars as pl
 
@@ -57,8 +57,8 @@ def observe_traffic(engine: Engine) -> pl.DataFrame:
     return engine.frame("intermediate/sightings")
 
 
-def attribute(engine: Engine, window: Window) -> Verdicts:
-    """Attribute every gateway error of the window.
+def attribute(engine: Engine, window: Window, now: datetime | None = None) -> Verdicts:
+    """Attribute every gateway error of the window; ``now`` decides which verdicts are provisional.
 
     Leaves the tables `gateway_errors`, `candidates`, `attributions`, `causes` and `cause_events` (the events
     that each cause could act through) in the engine.
@@ -85,6 +85,7 @@ def attribute(engine: Engine, window: Window) -> Verdicts:
         candidates,
         engine.table("coverage"),
         causes,
+        now=now or datetime.now(UTC),
         tool_version=__version__,
         causes_hash=catalogue.digest(),
     )

@@ -1,6 +1,7 @@
 """One verdict per gateway error, from the probabilities of its candidates."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import polars as pl
 
@@ -24,6 +25,8 @@ probability is scaled by this before causes are compared, and what that takes aw
 UPGRADE_NOTE = "; a WebSocket upgrade that failed (others on its path were opened)"
 CERTAIN_CLASSES = ("target_answered", "lambda")
 """Classes in which the line itself names the cause."""
+LATE = timedelta(minutes=30)
+"""Lines, CloudTrail's records and the states of APIs may come this late (docs/timeline.md)."""
 _DIGITS = 6
 NO_EVENT_CAUSES = ("unexplained", "connect_timeout", "connection_refused")
 """Verdicts that mean "and no event explains it": worth nothing where events were not observed."""
@@ -50,6 +53,7 @@ def decide(
     coverage: pl.DataFrame,
     causes: list[Cause],
     *,
+    now: datetime,
     tool_version: str,
     causes_hash: str,
 ) -> pl.DataFrame:
@@ -60,6 +64,7 @@ def decide(
         candidates: rows of `candidates` with ``probability``.
         coverage: rows of `coverage`.
         causes: the causes.
+        now: when it is, UTC; what a timeline that ends earlier could not yet hold is told by its end.
         tool_version: goes into every row.
         causes_hash: goes into every row.
 
@@ -84,11 +89,18 @@ def decide(
         ),
         (pl.col("confidence", "runner_up_confidence") * shares).round(_DIGITS),
         pl.when("is_upgrade").then(pl.col("evidence") + UPGRADE_NOTE).otherwise("evidence").alias("evidence"),
+        (pl.col("time") > _settled_before(coverage, now)).alias("is_provisional"),
         pl.lit(tool_version).alias("tool_version"),
         pl.lit(causes_hash).alias("causes_hash"),
     )
     empty = pl.DataFrame(ATTRIBUTIONS.schema.empty_table())
     return stamped.select(pl.col(name).cast(kind) for name, kind in empty.schema.items())
+
+
+def _settled_before(coverage: pl.DataFrame, now: datetime) -> datetime:
+    """The instant before which nothing more is expected: a while before the timeline was collected."""
+    ends: list[datetime] = coverage["covered_to"].to_list()
+    return min(now, max(ends, default=now)) - LATE
 
 
 def _ranked_causes(candidates: pl.DataFrame, ceilings: dict[str, float]) -> pl.DataFrame:

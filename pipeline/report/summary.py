@@ -117,4 +117,6 @@ def _coverage_warnings(engine: Engine, errors: int) -> list[str]:
         for source in filter(None, (name.strip() for name in sources.split(","))):
             uncovered[source] = uncovered.get(source, 0) + int(count)
     ordered = sorted(uncovered.items(), key=lambda item: (-item[1], item[0]))
-    return [wording.uncovered(source, count, errors) for source, count in ordered]
+    warnings = [wording.uncovered(source, count, errors) for source, count in ordered]
+    young, first = engine.frame("report/provisional").row(0)
+    return [*warnings, wording.provisional(young, first)] if young else warnings

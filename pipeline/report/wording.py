@@ -140,6 +140,14 @@ def bounds(row: CauseRow) -> str:
     return whole(row.low) if row.low == row.high else f"{whole(row.low)}–{whole(row.high)}"
 
 
+def provisional(count: int, first: datetime) -> str:
+    """What it means that errors are young."""
+    return (
+        f"{plural(count, 'verdict')} since {instant(first)} UTC {'is' if count == 1 else 'are'} provisional: "
+        "lines and events may still come; attribute again in half an hour."
+    )
+
+
 def uncovered(source: str, count: int, errors: int) -> str:
     """What it means that a source did not watch."""
     return (

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -150,6 +151,49 @@ def test_pull_keeps_the_pages_of_every_run_below_the_store(
         assert incident.attributions.height > 100
         assert incident.collection is None
     assert len(aws.asked) == asked_before
+
+
+@pytest.fixture
+def described(day: RecentDay, folder: Folder, tmp_path: Path) -> Path:
+    """The dumps of a load balancer that says that its logs are in the bucket; there they are."""
+    for path in sorted(day.logs.rglob("*")):
+        if path.is_file():
+            folder.put(path.relative_to(day.logs).as_posix(), path.read_bytes())
+    dumps = tmp_path / "described"
+    shutil.copytree(day.aws, dumps)
+    attributes = dumps / "describe-load-balancer-attributes.shop.json"
+    document = json.loads(attributes.read_text())
+    bucket, _, prefix = folder.uri.removeprefix("s3://").partition("/")
+    document["Attributes"] += [
+        {"Key": "access_logs.s3.bucket", "Value": bucket},
+        {"Key": "access_logs.s3.prefix", "Value": prefix},
+    ]
+    attributes.write_text(json.dumps(document))
+    return dumps
+
+
+def test_the_name_of_the_load_balancer_is_enough_for_logs_timeline_and_the_offline_answer(
+    described: Path, server: S3Server, tmp_path: Path
+) -> None:
+    pages = tmp_path / "pages"
+    with replay(described) as aws:
+        environment = {
+            **aws.environment(),
+            **server.environment(),
+            "FORENSICS_STORE": str(tmp_path / "store"),
+        }
+        alone = ("--since", "24h", "--lb", "shop")
+        run = attribute(*alone, "--keep-pages", str(pages), **environment)
+    assert "logs read from s3://ready/" in run.remarks
+    assert "API calls (budget " in run.remarks
+    assert len(run.rows) > 100
+    about = json.loads((pages / "collection.json").read_text())["collection"]
+    span = ("--since", about["since"], "--until", about["until"])
+    where = f"s3://{run.rows[0]['object_key'].removeprefix('s3://').partition('/AWSLogs')[0]}"
+    offline = attribute("--logs", where, *span, "--timeline", str(pages), "--lb", "shop", **environment)
+    assert offline.rows == run.rows
+    assert offline.code == run.code
+    assert len({row["cause"] for row in run.rows}) >= 6
 
 
 def test_the_last_day_from_bucket_and_aws_alone_is_what_files_and_dumps_tell(

@@ -51,6 +51,7 @@ class AuditTables:
         row = {"request_id": f"{number:016x}", "time": FIRST, "elb_status_code": 502, "cause": cause}
         row |= {"failure_class": "closed_at_once", "confidence": 0.9, "evidence": "e", "remedy": "r"}
         row |= {"object_key": "k", "line_number": 1, "tool_version": "v", "causes_hash": "h"}
+        row |= {"is_provisional": False}
         self.attributions.append({**row, "target_group_arn": GROUP, **columns})
 
     def node(self, number: int, *, left: bool = False, graceful: bool = False) -> None:

@@ -270,6 +270,7 @@ def attribution(cause: str, at: datetime, number: int, **columns: Any) -> Row:  
         "runner_up": "unexplained" if cause != "unexplained" else "keepalive_race",
         "runner_up_confidence": round(1 - about.confidence, 3),
         "lag_s": lag,
+        "is_provisional": False,
         "evidence": about.evidence.format(node=node, lag=lag, n=number % 10),
         "remedy": about.remedy,
         "object_key": f"AWSLogs/123456789012/elasticloadbalancing/eu-central-1/2026/11/22/"
