@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test test-long lint unit fuzz docs demo-data bench accuracy clean
+.PHONY: demo test test-long lint unit fuzz docs sample demo-data bench accuracy clean
 
 demo: $(VENV)/installed
 	$(BIN)/forensics demo --output forensics-demo.html
@@ -40,6 +40,10 @@ docs: $(VENV)/developer
 # fixtures/demo from the simulator; a test compares it.
 demo-data: $(VENV)/developer
 	$(BIN)/python -m fixtures.world --demo
+
+# reports/sample from the bundled incident, with the README's pictures; a test compares its data.
+sample: $(VENV)/developer browser
+	$(BIN)/python -m tests.support.sample_report
 
 bench: $(VENV)/developer
 	$(BIN)/python -m tests.benchmarks.ingest

@@ -74,7 +74,10 @@ def attribute(engine: Engine, window: Window, now: datetime | None = None) -> Ve
     # Sums of floats depend on the order in which threads add them: the last digits are no evidence.
     stated = (
         pl.concat(found, how="vertical_relaxed")
-        .with_columns(pl.col("log_likelihood").round(_DIGITS))
+        # A line may lack its target group, an event its reason: the nameless are a group of their own.
+        .with_columns(
+            pl.col("log_likelihood").round(_DIGITS), pl.col("cluster_id", "rate_group").fill_null("")
+        )
         .join(errors.select("request_id", "failure_class"), "request_id", "left", maintain_order="left")
     )
     is_event = pl.col("request_id").is_null() & pl.col("event_id").is_not_null()

@@ -42,3 +42,12 @@ def test_a_failed_upgrade_keeps_its_cause_and_is_named_in_the_evidence() -> None
     found = small_world.attribute(case)
     assert found["cause"].unique().to_list() == ["draining_pod"]
     assert found["evidence"].str.ends_with(UPGRADE_NOTE).sum() == 8
+
+
+def test_an_event_without_a_reason_is_a_group_of_its_own_and_no_defect() -> None:
+    """Found by a property: its rates had no name, and the run ended."""
+    case = {
+        "errors": [{"shape": "not_connected", "target": 4, "at": 1497.9, "count": 3}],
+        "events": [{"pod": "b", "at": 209.0, "kind": "network_changed", "target": 2}],
+    }
+    assert small_world.attribute(case).height == 3
