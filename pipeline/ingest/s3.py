@@ -66,7 +66,7 @@ class S3Source:
             size,
             by_name=not is_doubtful,
             is_doubtful=is_doubtful,
-            written_at=found["LastModified"],
+            written_at=found.get("LastModified"),
         )
 
     def fetch(self, candidate: Candidate) -> Payload:
