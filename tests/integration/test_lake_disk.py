@@ -63,7 +63,8 @@ def disk_of(size: int, place: Path) -> Iterator[int]:
 def assert_refused_for_space(outcome: Outcome, store: Path) -> None:
     assert outcome.code == 1, outcome.stderr
     assert str(store) in outcome.stderr
-    assert "is the store full or read-only?" in outcome.stderr or "cannot write the ledger" in outcome.stderr
+    where = ("is the store full or read-only?", "cannot write the ledger", "cannot be written: No space left")
+    assert any(sentence in outcome.stderr for sentence in where), outcome.stderr
     assert "Traceback" not in outcome.stderr
     assert "defect" not in outcome.stderr
 

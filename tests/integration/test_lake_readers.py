@@ -18,6 +18,11 @@ from tests.support.lake_runs import Feed
 EVER = Window()
 
 
+def files_of_rows(lake: Lake) -> list[str]:
+    """Files that hold every line that became a row once."""
+    return [*lake.request_files(EVER), *lake.connection_files(EVER), *lake.health_check_files(EVER)]
+
+
 class Reader(threading.Thread):
     """Asks again and again; a failure or a state that never was ends it."""
 
@@ -39,11 +44,7 @@ class Reader(threading.Thread):
     def look(self) -> None:
         with Lake.open(self.store) as lake:
             with lake.snapshot():
-                files, errors, rejects = (
-                    lake.request_files(EVER),
-                    lake.error_files(EVER),
-                    lake.rejected_files(),
-                )
+                files, errors, rejects = files_of_rows(lake), lake.error_files(EVER), lake.rejected_files()
                 ((rows, rejected),) = lake.ledger.ask(
                     "select sum(rows - expired_rows), sum(rejected - expired_rejected) from objects"
                 )
@@ -106,9 +107,9 @@ def test_retired_files_leave_the_disk_after_their_time(
             feed.show(state)
             pull(str(feed.folder), lake, EVER)
         compact(lake, min_files=2)
-        assert len([*lake.present_files()]) > len({*lake.request_files(EVER), *lake.error_files(EVER)}) + 1
+        assert len([*lake.present_files()]) > len({*files_of_rows(lake), *lake.error_files(EVER)}) + 1
         monkeypatch.setattr(lake_module, "_GRACE_US", 0)
         pull(str(feed.folder), lake, EVER)
-        listed = {*lake.request_files(EVER), *lake.error_files(EVER), *lake.rejected_files()}
+        listed = {*files_of_rows(lake), *lake.error_files(EVER), *lake.rejected_files()}
         assert {str(lake.root / path) for path in lake.present_files()} == listed
         assert lake.ledger.ask("select count(*) from retired_files") == [(0,)]
