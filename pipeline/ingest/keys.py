@@ -8,10 +8,10 @@ from ipaddress import ip_address
 from pipeline.model import Window
 
 _NAMED = re.compile(
-    r"^(?:conn_log_|health_check_log_)?\d{12}_elasticloadbalancing_[a-z0-9-]+_app\.(?P<name>[^._]+)\.(?P<id>[^._]+)"
+    r"^(?:(?:conn_log|health_check_log)[._])?\d{12}_elasticloadbalancing_[a-z0-9-]+_app\.(?P<name>[^._]+)\.(?P<id>[^._]+)"
     r"_(?P<end>\d{8}T\d{4}Z)_(?P<ip>[0-9A-Fa-f.:]+)_[^_]+\.log(\.gz)?$"
 )
-_START = re.compile(r"^(?P<kind>conn_log_|health_check_log_)?\d{12}_elasticloadbalancing_[a-z0-9-]+_app\.")
+_START = re.compile(r"^(?:(?P<kind>conn_log|health_check_log)[._])?\d{12}_elasticloadbalancing_[a-z0-9-]+_app\.")
 _CLASSIC = re.compile(r"^\d{12}_elasticloadbalancing_[a-z0-9-]+_[^_]")
 _OTHER_SERVICE = re.compile(r"(?:^|/)AWSLogs/(?:[^/]+/)?\d{12}/(?!elasticloadbalancing/)[^/]+/")
 _PERHAPS = (".json", ".json.gz", ".jsonl", ".jsonl.gz", ".parquet", ".gz", ".log")
@@ -23,7 +23,7 @@ LATENESS = timedelta(hours=1)
 
 ACCESS_LOG, CONNECTION_LOG, HEALTH_CHECK_LOG = "access_log", "connection_log", "health_check_log"
 INGESTED = (ACCESS_LOG, CONNECTION_LOG, HEALTH_CHECK_LOG)
-_KINDS = {None: ACCESS_LOG, "conn_log_": CONNECTION_LOG, "health_check_log_": HEALTH_CHECK_LOG}
+_KINDS = {None: ACCESS_LOG, "conn_log": CONNECTION_LOG, "health_check_log": HEALTH_CHECK_LOG}
 
 
 @dataclass(frozen=True)

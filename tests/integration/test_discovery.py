@@ -277,7 +277,7 @@ def test_a_question_without_a_start_reads_the_last_day_of_discovered_logs(
     settings = load(store=tmp_path / "none")
     with investigate(Question(window=Window(None, end), load_balancer="shop"), settings) as answer:
         assert (answer.discovered, answer.requests) == (discovered.uri, 35)
-    with pytest.raises(ForensicsError, match="holds no ALB access logs of shop around the time asked for"):
+    with pytest.raises(ForensicsError, match="holds no ALB logs of shop around the time asked for"):
         investigate(Question(load_balancer="shop"), settings).__enter__()
     assert [asked[0], asked[1].until] == [Window(end - timedelta(hours=24), end), None]
     assert asked[1].since is not None

@@ -150,7 +150,7 @@ def test_the_share_of_rejected_lines_may_be_as_large_as_allowed_and_no_larger(
     with pytest.raises(RejectedLinesError) as caught:
         use_case(str(logs), None, Window(), None, settings)
     assert caught.value.exit_code == code
-    assert f"{rejected} of 40 lines are no ALB access-log entries ({rejected / 40:.1%}, allowed " in str(
+    assert f"{rejected} of 40 lines are no ALB log entries ({rejected / 40:.1%}, allowed " in str(
         caught.value
     )
     with Lake.open(settings.store) as lake:

@@ -102,7 +102,7 @@ def test_within_a_day_only_the_load_balancer_asked_for_is_listed(
     for given in ("shop", elb, f"arn:aws:elasticloadbalancing:eu-west-1:111122223333:loadbalancer/{elb}"):
         lists.clear()
         summary = pull(f"{folder.uri}/", lake, HOUR, load_balancer=given)
-        assert (summary.listed, summary.ingested + summary.already_known) == (4, 1)
+        assert (summary.listed, summary.ingested + summary.already_known) == (4, 4)
         day = "/AWSLogs/111122223333/elasticloadbalancing/eu-west-1/2026/03/02/"
         asked = [start.removeprefix(day) for start in below(folder, lists) if start.startswith(day)]
         name = "111122223333_elasticloadbalancing_eu-west-1_app.shop."
