@@ -71,8 +71,7 @@ def decide(
     Returns:
         Rows of `attributions`, one per error, sorted by time.
     """
-    ceilings = {cause.id: CEILINGS[cause.ceiling] for cause in causes}
-    ranked = _ranked_causes(candidates, ceilings)
+    ranked = _ranked_causes(candidates, ceilings(causes))
     joined = errors.join(ranked, on="request_id", how="left").sort("time", "request_id")
     absent = missing_families(joined, coverage)
     remedies = {cause.id: cause.remedy for cause in causes}
@@ -103,7 +102,7 @@ def _settled_before(coverage: pl.DataFrame, now: datetime) -> datetime:
     return min(now, max(ends, default=now)) - LATE
 
 
-def _ranked_causes(candidates: pl.DataFrame, ceilings: dict[str, float]) -> pl.DataFrame:
+def _ranked_causes(candidates: pl.DataFrame, highest: dict[str, float]) -> pl.DataFrame:
     """Per error the best two causes, and the best event of the best cause."""
     by_cause = (
         candidates.sort("probability", "cluster_id", descending=[True, False])
@@ -112,9 +111,7 @@ def _ranked_causes(candidates: pl.DataFrame, ceilings: dict[str, float]) -> pl.D
             pl.col("probability").sum().alias("confidence"),
             pl.col("event_id", "lag_s", "evidence").first(),
         )
-        .with_columns(
-            pl.col("confidence") * pl.col("cause").replace_strict(ceilings, return_dtype=pl.Float64)
-        )
+        .with_columns(pl.col("confidence") * pl.col("cause").replace_strict(highest, return_dtype=pl.Float64))
         .sort("request_id", "confidence", "cause", descending=[False, True, False])
     )
     return by_cause.group_by("request_id", maintain_order=True).agg(
@@ -122,6 +119,11 @@ def _ranked_causes(candidates: pl.DataFrame, ceilings: dict[str, float]) -> pl.D
         pl.col("cause").get(1, null_on_oob=True).alias("runner_up"),
         pl.col("confidence").get(1, null_on_oob=True).alias("runner_up_confidence"),
     )
+
+
+def ceilings(causes: list[Cause]) -> dict[str, float]:
+    """By cause, the most that its probability is worth."""
+    return {cause.id: CEILINGS[cause.ceiling] for cause in causes}
 
 
 def trust(failure_class: str, missing: list[str]) -> float:

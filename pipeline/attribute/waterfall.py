@@ -4,7 +4,7 @@ In natural logarithms, for each candidate of one error:
 
     score       = log_likelihood + log_prior + log_learnt + log_class
     probability = exp(score - log_total),  log_total = ln of the sum of exp(score) over all candidates
-    confidence  = probability x trust, summed over the candidates of a cause
+    confidence  = probability x ceiling of its cause x trust, summed over the candidates of a cause
 
 `log_likelihood` is how well line, lag, target and marks fit; `log_prior` the rate that such causes have
 before anything is seen; `log_learnt` what the incident's other errors made of it; `log_class` the classes of
@@ -14,22 +14,27 @@ the other errors of the same event.
 import numpy as np
 import polars as pl
 
-from pipeline.attribute.verdicts import trust
+from pipeline.attribute.causes import Cause
+from pipeline.attribute.verdicts import ceilings, trust
 
 TERMS = ("log_likelihood", "log_prior", "log_learnt", "log_class")
 """The terms of a score, in the order in which they are told."""
 
 
-def waterfall(candidates: pl.DataFrame, failure_class: str, missing_sources: str | None) -> pl.DataFrame:
-    """Every candidate of one error with its terms, most probable first.
+def waterfall(
+    candidates: pl.DataFrame, failure_class: str, missing_sources: str | None, causes: list[Cause]
+) -> pl.DataFrame:
+    """Every candidate of one error with its terms, those of the surest cause first.
 
     Args:
         candidates: rows of `candidates` of that error.
         failure_class: of the error.
         missing_sources: of its verdict, comma separated.
+        causes: the causes.
 
     Returns:
-        ``cause, event_id, lag_s, evidence``, the TERMS, ``score, log_total, probability, trust, confidence``.
+        ``cause, event_id, lag_s, evidence``, the TERMS, ``score, log_total, probability, ceiling, trust,
+        confidence``.
     """
     missing = [name for name in (missing_sources or "").split(",") if name]
     told = candidates.with_columns(
@@ -43,13 +48,18 @@ def waterfall(candidates: pl.DataFrame, failure_class: str, missing_sources: str
         told.with_columns(
             pl.lit(log_total).alias("log_total"),
             (pl.col("score") - log_total).exp().alias("probability"),
+            pl.col("cause").replace_strict(ceilings(causes), return_dtype=pl.Float64).alias("ceiling"),
             pl.lit(share).alias("trust"),
         )
-        .with_columns((pl.col("probability") * share).alias("confidence"))
-        .sort("probability", "cause", "cluster_id", descending=[True, False, False])
+        .with_columns((pl.col("probability") * pl.col("ceiling") * share).alias("confidence"))
+        .sort(
+            pl.col("confidence").sum().over("cause"),
+            *("cause", "probability", "cluster_id"),
+            descending=[True, False, True, False],
+        )
         .select(
             *("cause", "cluster_id", "event_id", "lag_s", "evidence"),
             *TERMS,
-            *("score", "log_total", "probability", "trust", "confidence"),
+            *("score", "log_total", "probability", "ceiling", "trust", "confidence"),
         )
     )

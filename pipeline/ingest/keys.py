@@ -11,7 +11,9 @@ _NAMED = re.compile(
     r"^(?:(?:conn_log|health_check_log)[._])?\d{12}_elasticloadbalancing_[a-z0-9-]+_app\.(?P<name>[^._]+)\.(?P<id>[^._]+)"
     r"_(?P<end>\d{8}T\d{4}Z)_(?P<ip>[0-9A-Fa-f.:]+)_[^_]+\.log(\.gz)?$"
 )
-_START = re.compile(r"^(?:(?P<kind>conn_log|health_check_log)[._])?\d{12}_elasticloadbalancing_[a-z0-9-]+_app\.")
+_START = re.compile(
+    r"^(?:(?P<kind>conn_log|health_check_log)[._])?\d{12}_elasticloadbalancing_[a-z0-9-]+_app\."
+)
 _CLASSIC = re.compile(r"^\d{12}_elasticloadbalancing_[a-z0-9-]+_[^_]")
 _OTHER_SERVICE = re.compile(r"(?:^|/)AWSLogs/(?:[^/]+/)?\d{12}/(?!elasticloadbalancing/)[^/]+/")
 _PERHAPS = (".json", ".json.gz", ".jsonl", ".jsonl.gz", ".parquet", ".gz", ".log")

@@ -197,8 +197,13 @@ def _sum(story: Story, console: Console, width: int) -> None:
     sums.add_row(text("probability"), *(f"{row['probability']:.4f}" for row in columns))
     if any(others):
         sums.add_row(text("+ through other events"), *(f"{one:.4f}" for one in others))
+    if any(row["ceiling"] < 1.0 for row in columns):
+        sums.add_row(text("x logs alone cannot prove it"), *(f"{row['ceiling']:.2f}" for row in columns))
     sums.add_row(text(_trusted(columns)), *(f"{row['trust']:.2f}" for row in columns))
-    shares = [(row["probability"] + one) * row["trust"] for row, one in zip(columns, others, strict=True)]
+    shares = [
+        (row["probability"] + one) * row["ceiling"] * row["trust"]
+        for row, one in zip(columns, others, strict=True)
+    ]
     sums.add_row(text("= confidence"), *(f"{share:.4f}" for share in shares))
     console.print(sums, width=width)
     for row in columns:

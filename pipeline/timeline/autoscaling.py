@@ -106,7 +106,7 @@ def _instance(document: Document, findings: Findings, instance: Record, asg_name
     values = {
         "asg_name": asg_name,
         "lifecycle_state": text(instance, "LifecycleState"),
-        "health_status": text(instance, "HealthStatus"),
+        "health_status": (text(instance, "HealthStatus") or "").capitalize() or None,  # one API shouts
     }
     for setting, value in values.items():
         if value is not None:

@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from pipeline.attribute import causes
 from pipeline.attribute.waterfall import waterfall
 from pipeline.errors import UsageError
 from pipeline.report.story import Story
@@ -30,7 +31,9 @@ def explain(incident: Incident, wanted: str) -> Story:
     candidates = engine.frame("marts/explain_candidates", values)
     return Story(
         error=error,
-        candidates=waterfall(candidates, str(error["failure_class"]), error["missing_sources"]),
+        candidates=waterfall(
+            candidates, str(error["failure_class"]), error["missing_sources"], causes.load()
+        ),
         lifetimes=engine.frame("marts/explain_lifetimes", values),
         events=engine.frame("marts/explain_events", values),
         neighbours=engine.frame("marts/explain_neighbours", values),

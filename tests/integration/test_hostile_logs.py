@@ -21,23 +21,29 @@ ENTRIES = "".join(f"{line}\n" for line in object_lines(1, 40)).encode()
 MEBIBYTE = 1 << 20
 
 
+MEASURED = """
+import resource, subprocess, sys
+code = subprocess.call(sys.argv[1:])
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10)
+sys.exit(code)
+"""
+"""A small process between: what this one holds would count as the command's peak."""
+
+
 class Run:
     """One run of the command: its end, its words and its peak of memory in MB."""
 
     def __init__(self, *words: str) -> None:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "pipeline", *words],
+        process = subprocess.run(
+            [sys.executable, "-c", MEASURED, sys.executable, "-m", "pipeline", *words],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
+            check=False,
             cwd=ROOT,
             env={**os.environ, "COLUMNS": "200"},
         )
-        assert process.stdout is not None
-        with process.stdout:
-            self.said = process.stdout.read().decode()
-        _, status, usage = os.wait4(process.pid, 0)
-        self.code = process.returncode = os.waitstatus_to_exitcode(status)
-        self.peak_mb = usage.ru_maxrss >> 10
+        *said, peak = process.stdout.decode().splitlines(keepends=True)
+        self.code, self.said, self.peak_mb = process.returncode, "".join(said), int(peak)
 
 
 def pull(folder: Path, store: Path, *words: str) -> Run:

@@ -9,10 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pipeline.attribute import causes
 from pipeline.attribute.waterfall import TERMS, waterfall
 from tests.support import small_world
 
 SHAPES = sorted(small_world.SHAPES)
+CAUSES = causes.load()
 
 errors = st.lists(
     st.fixed_dictionaries(
@@ -137,7 +139,7 @@ def test_the_told_terms_add_up_to_the_published_confidence(case: dict[str, Any])
         verdicts, candidates = engine.table("attributions"), engine.table("candidates")
     for verdict in verdicts.iter_rows(named=True):
         mine = candidates.filter(pl.col("request_id") == verdict["request_id"])
-        told = waterfall(mine, verdict["failure_class"], verdict["missing_sources"])
+        told = waterfall(mine, verdict["failure_class"], verdict["missing_sources"], CAUSES)
         summed = told.select(pl.sum_horizontal(TERMS) - pl.col("log_total")).to_series().exp()
         assert summed.sum() == pytest.approx(1.0, abs=1e-9)
         assert (summed - told["probability"]).abs().max() == pytest.approx(0.0, abs=1e-9)

@@ -62,7 +62,10 @@ def shuffle_lines(folder: Path, draw: random.Random) -> None:
 
 def split_objects(folder: Path, draw: random.Random) -> None:
     """Every object as two or three, as when there is much traffic."""
+    seed = draw.random()
     for path in _objects(folder):
+        # A copy elsewhere of an object has its name, and is split as it is.
+        draw = random.Random(f"{seed} {path.name}")  # noqa: S311 - a test's split
         lines = _lines(path)
         cuts = sorted(draw.randrange(len(lines) + 1) for _ in range(draw.choice((1, 2))))
         parts = [lines[a:b] for a, b in zip([0, *cuts], [*cuts, len(lines)], strict=True)]
