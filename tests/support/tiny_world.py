@@ -52,11 +52,17 @@ def _lines(path: Path) -> list[str]:
     return gzip.decompress(path.read_bytes()).decode().splitlines(keepends=True)
 
 
+def _alike(seed: float, path: Path) -> random.Random:
+    """The same draws for an object and for its copy elsewhere, which has its name."""
+    return random.Random(f"{seed} {path.name}")  # noqa: S311 - a test's change
+
+
 def shuffle_lines(folder: Path, draw: random.Random) -> None:
     """Any order of lines within every object."""
+    seed = draw.random()
     for path in _objects(folder):
         lines = _lines(path)
-        draw.shuffle(lines)
+        _alike(seed, path).shuffle(lines)
         _rewrite(path, lines)
 
 
@@ -64,9 +70,7 @@ def split_objects(folder: Path, draw: random.Random) -> None:
     """Every object as two or three, as when there is much traffic."""
     seed = draw.random()
     for path in _objects(folder):
-        # A copy elsewhere of an object has its name, and is split as it is.
-        draw = random.Random(f"{seed} {path.name}")  # noqa: S311 - a test's split
-        lines = _lines(path)
+        draw, lines = _alike(seed, path), _lines(path)
         cuts = sorted(draw.randrange(len(lines) + 1) for _ in range(draw.choice((1, 2))))
         parts = [lines[a:b] for a, b in zip([0, *cuts], [*cuts, len(lines)], strict=True)]
         path.unlink()
