@@ -10,9 +10,8 @@ from pipeline.engine.duckdb import Engine
 from tests.benchmarks.rules_facts import AROUND_S, Error, Facts, Gone
 
 _ERRORS = """
-select e.*, r.client_ip, g.protocol as group_protocol, e.target_type = 'instance' as is_node_port
+select e.*, g.protocol as group_protocol, e.target_type = 'instance' as is_node_port
 from gateway_errors as e
-left join error_rows as r on e.object_key = r.object_key and e.line_number = r.line_number
 left join target_groups as g on e.target_group_arn = g.target_group_arn
 order by e.failed_at, e.request_id
 """
