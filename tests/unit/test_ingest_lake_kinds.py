@@ -88,7 +88,8 @@ def test_files_have_the_schemas_and_lie_by_load_balancer_and_hour(lake: Lake, lo
         for file in files:
             assert pq.read_schema(file).equals(table.schema)
     late = Window(START + timedelta(hours=1))
-    assert len(lake.health_check_files(late)) == 1
+    # How many files an hour has depends on which worker took which objects.
+    assert {Path(file).parent.name for file in lake.health_check_files(late)} == {"hour=2026-03-02T12"}
     assert lake.health_check_files(EVER, "blog") == []
     assert {row["line_number"] for row in rows(lake.health_check_files(EVER))} == set(range(1, 7))
 
