@@ -90,13 +90,10 @@ class Batch:
     def _write_rows(self) -> None:
         if not self._rows:
             return
-        # Arrow's allocator keeps what parsing and writing scattered: a tenth of all memory held.
-        pa.default_memory_pool().release_unused()
         for (name, partition), buffer in self._buffers.items():
             self._write_partition(name, partition, buffer)
         self._buffers.clear()
         self._rows = 0
-        pa.default_memory_pool().release_unused()
 
     def _write_partition(self, name: str, partition: Partition, buffer: _Buffer) -> None:
         table = pa.concat_tables(buffer.tables).unify_dictionaries()
