@@ -22,6 +22,7 @@ _ERRORS = (
     "target_groups",
     "error_lines",
     "error_exposure",
+    "gap_moments",
     "pair_gaps",
     "ordinary_gaps",
     "error_waits",

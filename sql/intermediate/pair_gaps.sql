@@ -3,103 +3,28 @@
 -- some twenty minutes back. The load balancer keeps a pool, so the gap is a lower bound of how long the
 -- connection had been idle. The ordinary ones tell what pauses the traffic itself makes.
 
-with
-
-sparse_pairs as (
-
-    -- Where a close may be a race and pauses tell something: not on pairs busier than one request in 2 s.
-    select
-        pair_rates.target_group_arn,
-        pair_rates.elb_node_ip,
-        pair_rates.target_ip,
-        pair_rates.target_port,
-        -- A few thousand are enough for any group.
-        53 * greatest(1, cast(floor(target_groups.requests / 200000.0) as bigint)) as one_in
-    from pair_rates
-    inner join target_groups
-        on pair_rates.target_group_arn = target_groups.target_group_arn
-    where
-        pair_rates.rate <= 0.5
-        and pair_rates.target_group_arn in (
-            select error_lines.target_group_arn
-            from error_lines
-            where error_lines.failure_class in ('closed_at_once', 'not_connected')
-        )
-
-),
-
-sampled as (
-
-    select
-        requests.target_group_arn,
-        requests.elb_node_ip,
-        requests.target_ip,
-        requests.target_port,
-        requests.request_creation_time as began_at
-    from requests
-    inner join sparse_pairs
-        on
-            requests.target_group_arn = sparse_pairs.target_group_arn
-            and requests.elb_node_ip is not distinct from sparse_pairs.elb_node_ip
-            and requests.target_ip = sparse_pairs.target_ip
-            and requests.target_port = sparse_pairs.target_port
-    where
-        in_sample(requests.time, sparse_pairs.one_in)
-        and requests.target_status_code is not null
-        and requests.type not in ('ws', 'wss')
-        and requests.request_creation_time is not null
-
-),
-
-wanted as (
-
-    select
-        request_id,
-        target_group_arn,
-        elb_node_ip,
-        target_ip,
-        target_port,
-        began_at,
-        unnest([block_of(began_at) - 1, block_of(began_at)]) as block
-    from error_lines
-    where failure_class in ('closed_at_once', 'closed_midway', 'not_connected', 'no_answer')
-
-    union all
-
-    select
-        null as request_id,
-        target_group_arn,
-        elb_node_ip,
-        target_ip,
-        target_port,
-        began_at,
-        unnest([block_of(began_at) - 1, block_of(began_at)]) as block
-    from sampled
-
-)
-
 select
-    wanted.request_id,
-    wanted.target_group_arn,
-    wanted.elb_node_ip,
-    wanted.target_ip,
-    wanted.target_port,
-    wanted.began_at,
+    gap_moments.request_id,
+    gap_moments.target_group_arn,
+    gap_moments.elb_node_ip,
+    gap_moments.target_ip,
+    gap_moments.target_port,
+    gap_moments.began_at,
     max(requests.time) as last_completed_at
-from wanted
+from gap_moments
 inner join requests
     on
-        wanted.target_ip = requests.target_ip
-        and wanted.target_port = requests.target_port
-        and wanted.elb_node_ip is not distinct from requests.elb_node_ip
-        and wanted.block = block_of(requests.time)
-        and wanted.began_at >= requests.time
+        gap_moments.target_ip = requests.target_ip
+        and gap_moments.target_port = requests.target_port
+        and gap_moments.elb_node_ip is not distinct from requests.elb_node_ip
+        and gap_moments.block = block_of(requests.time)
+        and gap_moments.began_at >= requests.time
         and requests.target_status_code is not null
         and requests.type not in ('ws', 'wss')
 group by
-    wanted.request_id,
-    wanted.target_group_arn,
-    wanted.elb_node_ip,
-    wanted.target_ip,
-    wanted.target_port,
-    wanted.began_at
+    gap_moments.request_id,
+    gap_moments.target_group_arn,
+    gap_moments.elb_node_ip,
+    gap_moments.target_ip,
+    gap_moments.target_port,
+    gap_moments.began_at
