@@ -13,7 +13,7 @@ from typing import Literal, get_args
 from pipeline import queries
 from pipeline.errors import QueryError
 
-RateKind = Literal["fixed", "per_event", "steady", "episodic"]
+RateKind = Literal["fixed", "per_event", "steady", "episodic", "triggered"]
 Ceiling = Literal["high", "medium", "low"]
 _HEADER = re.compile(r"^-- /// cause\n((?:-- .*\n)+)-- ///$", re.MULTILINE)
 

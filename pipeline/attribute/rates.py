@@ -7,7 +7,8 @@ it acts is unknown, and is estimated from the incident itself:
 * ``per_event``: every event i of a group has a size of its own, Gamma(shape, mean): most events are
   harmless, a few are not. The group's mean is shared, so frequent harmless events earn a low rate.
 * ``steady``: one rate per request for the group.
-* ``episodic``: a quiet rate, and rare minutes in which a fair share of the requests fails.
+* ``episodic``: a quiet rate, and rare stretches in which a fair share of the requests fails.
+* ``triggered``: such a stretch that began with an event; the group's prior is the odds that an event starts one.
 * ``fixed`` (or a group that states no prior): the rate is part of the likelihood already.
 
 The prior mean of a shared rate counts as ``prior_weight`` observed errors; `unexplained` is held near its
@@ -41,6 +42,8 @@ _CLASS_WEIGHT = 2.0
 _EPISODE_ODDS = 1e-6
 """Prior odds that a minute of a target (group) is an episode: one in two years of its minutes. All errors
 of the minute pay it together, so that a long run of them outweighs it and a lone one does not."""
+_CALM = 1e-6
+"""Errors a request of a place at which nothing happened: what a triggered stretch is compared with."""
 _EPISODE_SHAPE, _EPISODE_REQUESTS = 0.5, 2.0
 """Within an episode any failing share is likely: Gamma(0.5) over two requests."""
 
@@ -173,8 +176,13 @@ def _log_rates(rows: _Rows, groups: _Groups, probability: Floats) -> Floats:
     of_event = (_EVENT_SHAPE + others) / (_EVENT_SHAPE / rate + rows.exposure)
     log_rate: Floats = np.log(
         np.select(
-            [kinds == "per_event", kinds == "steady", kinds == "episodic"],
-            [of_event, rate, _episode_rate(rows, groups, probability, others, rate)],
+            [kinds == "per_event", kinds == "steady", kinds == "episodic", kinds == "triggered"],
+            [
+                of_event,
+                rate,
+                _episode_rate(rows, groups, probability, others, rate),
+                _triggered_rate(rows, groups, others),
+            ],
             1.0,
         )
         * _class_share(rows, probability)
@@ -220,15 +228,36 @@ def _class_share(rows: _Rows, probability: Floats) -> Floats:
 
 def _episode_rate(rows: _Rows, groups: _Groups, probability: Floats, others: Floats, mean: Floats) -> Floats:
     """Rate of a minute given the other errors in it: quiet, or an episode, by their odds."""
-    exposure = np.maximum(rows.exposure - 1.0, 0.5)
-    is_episode = _episode_share(others, exposure, mean)
+    is_episode = _episode_share(others, _others_exposure(rows), mean)
     calm = np.bincount(rows.group, probability * (1.0 - is_episode), minlength=len(groups.kind))
     quiet = _group_means(groups, calm)[rows.group]
-    failing = (_EPISODE_SHAPE + others) / (_EPISODE_REQUESTS + exposure)
-    # That it exists at all is paid for once, by all of its errors together.
-    price = _EPISODE_ODDS ** (1.0 / (1.0 + others))
-    rate: Floats = is_episode * price * failing + (1.0 - is_episode) * quiet
+    price = _price(np.full(len(others), _EPISODE_ODDS), others)
+    rate: Floats = is_episode * price * _failing_share(rows, others) + (1.0 - is_episode) * quiet
     return rate
+
+
+def _triggered_rate(rows: _Rows, groups: _Groups, others: Floats) -> Floats:
+    """Rate of the stretch after an event: an episode, cheap because the event is there, or nothing."""
+    is_episode = _episode_share(others, _others_exposure(rows), np.full(len(others), _CALM))
+    rate: Floats = is_episode * _price(groups.prior[rows.group], others) * _failing_share(rows, others)
+    return rate
+
+
+def _others_exposure(rows: _Rows) -> Floats:
+    """Requests of the cluster without the one that is judged."""
+    exposure: Floats = np.maximum(rows.exposure - 1.0, 0.5)
+    return exposure
+
+
+def _failing_share(rows: _Rows, others: Floats) -> Floats:
+    share: Floats = (_EPISODE_SHAPE + others) / (_EPISODE_REQUESTS + _others_exposure(rows))
+    return share
+
+
+def _price(odds: Floats, others: Floats) -> Floats:
+    """That an episode exists at all is paid for once, by all of its errors together."""
+    price: Floats = odds ** (1.0 / (1.0 + others))
+    return price
 
 
 def _episode_share(others: Floats, exposure: Floats, quiet: Floats) -> Floats:

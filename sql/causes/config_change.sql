@@ -2,71 +2,60 @@
 -- id = "config_change"
 -- title = "A change of the load balancer's configuration broke the path"
 -- statuses = [502, 504]
--- rate = "per_event"
+-- rate = "triggered"
 -- ceiling = "medium"
--- needs = ["events", "gateway_errors"]
+-- needs = ["change_steps", "episodes", "events", "gateway_errors"]
 -- sources = ["changes"]
 -- remedy = "Revert the call named in the evidence and compare: ModifyRule, ModifyListener, ModifyTargetGroup, SetSubnets and their like take effect within seconds; try the change on a canary rule first"
 -- ///
 --
--- A step at a call that changed rules, listeners, subnets or a target group: errors of any class that begin within a
--- minute of it, all over its scope. Most such calls are harmless. Onset alone is weak evidence: never above medium.
+-- A step at a call that changed rules, listeners, subnets or a target group: within a minute a tenth of the requests in
+-- its scope or more begin to fail. Most such calls are harmless. Onset alone is weak evidence: never above medium.
 
 with
 
 near as (
 
     select
-        gateway_errors.*,
-        events.event_id as change_id,
-        events.detail,
-        events.uncertainty_s,
-        seconds_between(events.occurred_at, gateway_errors.began_at) as began_after_s,
-        seconds_between(events.occurred_at, gateway_errors.failed_at) as failed_after_s
+        gateway_errors.request_id,
+        gateway_errors.target_rate,
+        gateway_errors.failure_class,
+        change_steps.event_id,
+        change_steps.detail,
+        change_steps.target_group_arn,
+        cast(change_steps.requests as double) as requests,
+        seconds_between(change_steps.occurred_at, gateway_errors.began_at) as began_after_s,
+        seconds_between(change_steps.occurred_at, gateway_errors.failed_at) as failed_after_s
     from gateway_errors
-    inner join events
+    inner join change_steps
         on
-            gateway_errors.failed_at >= seconds_after(events.occurred_at, -5.0)
-            and gateway_errors.began_at <= seconds_after(events.occurred_at, 1000.0)
-            and (
-                gateway_errors.target_group_arn = events.target_group_arn
-                or (events.target_group_arn is null and strpos(events.detail, gateway_errors.elb) > 0)
-            )
-    where
-        events.kind in ('routing_changed', 'setting_changed')
-        -- Timeouts and names change no path.
-        and coalesce(events.reason, '') not like '%timeout%'
-        and gateway_errors.failure_class not in ('target_answered', 'lambda', 'before_target')
-
-),
-
-weighed as (
-
-    select
-        *,
-        target_share * (
-            0.6 * spread(began_after_s, -2.0, 60.0, uncertainty_s)
-            + 0.4 * spread(began_after_s, -2.0, 900.0, uncertainty_s)
-        ) as density
-    from near
+            gateway_errors.target_group_arn = change_steps.target_group_arn
+            and gateway_errors.began_at
+            >= seconds_after(change_steps.occurred_at, -2.0 - change_steps.uncertainty_s)
+            and minute_of(gateway_errors.failed_at) <= change_steps.last_minute
+    where gateway_errors.failure_class not in ('target_answered', 'lambda', 'before_target')
 
 )
 
 select
-    request_id,
-    change_id as cluster_id,
+    near.request_id,
+    near.event_id || ' ' || coalesce(episodes.episode_id, near.target_group_arn) as cluster_id,
     'all' as rate_group,
-    change_id as event_id,
-    failed_after_s as lag_s,
-    1.0 as exposure,
+    near.event_id,
+    near.failed_after_s as lag_s,
+    -- Connecting fails in stretches of its own.
+    coalesce(episodes.requests, near.requests) as exposure,
     0.0 as support,
-    0.15 as class_share,
+    1.0 as class_share,
     cast(null as double) as prior_rate,
     cast(null as double) as prior_weight,
-    ln(density) as log_likelihood,
-    printf('%.0f s after ', began_after_s) || coalesce(detail, 'a change') as evidence
-from weighed
-where density > 0.0
+    ln(near.target_rate) as log_likelihood,
+    printf('%.0f s after ', near.began_after_s) || coalesce(near.detail, 'a change') as evidence
+from near
+left join episodes
+    on
+        near.request_id = episodes.request_id
+        and episodes.scope = 'group'
 
 union all
 

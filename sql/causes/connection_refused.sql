@@ -22,7 +22,7 @@ select
     1.0 as class_share,
     cast(null as double) as prior_rate,
     cast(null as double) as prior_weight,
-    ln(0.5 * target_rate) as log_likelihood,
+    ln(0.1 * target_rate) as log_likelihood,
     printf('refused within %.3f s by a target ', duration_s)
     || coalesce(printf('that joined %.0f min before', target_age_s / 60.0), 'of unknown age') as evidence
 from episodes

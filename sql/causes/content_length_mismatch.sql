@@ -4,7 +4,7 @@
 -- statuses = [504]
 -- rate = "episodic"
 -- ceiling = "medium"
--- needs = ["gateway_errors", "path_failures", "target_groups"]
+-- needs = ["failure_runs", "gateway_errors", "target_groups"]
 -- sources = []
 -- remedy = "Let the server compute Content-Length, or leave it out (chunked): compression or a proxy that changes the body after the header was set, a length in characters instead of bytes, a handler that aborts midway"
 -- ///
@@ -20,15 +20,17 @@ waits as (
 
     select
         gateway_errors.*,
-        path_failures.errors,
-        path_failures.answers,
-        path_failures.path is not null as is_persistent,
+        failure_runs.run_id,
+        failure_runs.errors,
+        failure_runs.answers,
         gateway_errors.duration_s - gateway_errors.idle_timeout_s as excess_s
     from gateway_errors
-    left join path_failures
+    left join failure_runs
         on
-            gateway_errors.target_group_arn = path_failures.target_group_arn
-            and gateway_errors.path = path_failures.path
+            failure_runs.kind = 'path'
+            and gateway_errors.target_group_arn = failure_runs.target_group_arn
+            and gateway_errors.path = failure_runs.name
+            and gateway_errors.failed_at between failure_runs.first_at and failure_runs.last_at
     where
         gateway_errors.elb_status_code = 504
         and (
@@ -40,7 +42,7 @@ waits as (
 
 select
     request_id,
-    'path ' || target_group_arn || ' ' || coalesce(path, '') as cluster_id,
+    coalesce(run_id, 'path ' || target_group_arn || ' ' || coalesce(path, '')) as cluster_id,
     target_group_arn as rate_group,
     cast(null as varchar) as event_id,
     cast(null as double) as lag_s,
@@ -59,7 +61,7 @@ select
     end
     || case
         when
-            is_persistent
+            run_id is not null
             then printf('; its path failed %d times and was answered %d times', errors, answers)
         else ''
     end as evidence
@@ -68,7 +70,7 @@ where
     excess_s >= -0.5
     -- Beyond what a late clock or an upload adds to a plain timeout.
     and (
-        failure_class = 'other' or (is_persistent and excess_s between 0.1 and 20.0 and received_bytes < 4000)
+        failure_class = 'other' or (run_id is not null and excess_s between 0.1 and 20.0 and received_bytes < 4000)
     )
 
 union all

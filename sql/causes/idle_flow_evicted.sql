@@ -32,7 +32,6 @@ from gateway_errors
 where
     failure_class = 'no_answer'
     and gap_s between 350.0 and idle_timeout_s
-    and answers_meanwhile = 0
 
 union all
 

@@ -4,7 +4,7 @@
 -- statuses = [502]
 -- rate = "episodic"
 -- ceiling = "medium"
--- needs = ["gateway_errors", "path_failures", "target_groups"]
+-- needs = ["failure_runs", "gateway_errors", "target_groups"]
 -- sources = []
 -- remedy = "Reproduce the path against the target with curl -v and fix what it sends: invalid status line or header characters, Content-Length together with Transfer-Encoding, a body on 204 or 304; roll back the version that began it"
 -- ///
@@ -15,11 +15,11 @@
 
 select
     gateway_errors.request_id,
-    'path ' || gateway_errors.target_group_arn || ' ' || coalesce(gateway_errors.path, '') as cluster_id,
+    failure_runs.run_id as cluster_id,
     gateway_errors.target_group_arn as rate_group,
     cast(null as varchar) as event_id,
     cast(null as double) as lag_s,
-    cast(path_failures.errors + path_failures.answers as double) as exposure,
+    cast(failure_runs.errors + failure_runs.answers as double) as exposure,
     0.0 as support,
     1.0 as class_share,
     cast(null as double) as prior_rate,
@@ -28,13 +28,15 @@ select
     + case when gateway_errors.failure_class = 'other' then ln(0.8) else ln(0.5) end as log_likelihood,
     printf(
         'its path failed %d times at several moments and was answered %d times in between',
-        path_failures.errors, path_failures.answers
+        failure_runs.errors, failure_runs.answers
     ) as evidence
 from gateway_errors
-inner join path_failures
+inner join failure_runs
     on
-        gateway_errors.target_group_arn = path_failures.target_group_arn
-        and gateway_errors.path = path_failures.path
+        failure_runs.kind = 'path'
+        and gateway_errors.target_group_arn = failure_runs.target_group_arn
+        and gateway_errors.path = failure_runs.name
+        and gateway_errors.failed_at between failure_runs.first_at and failure_runs.last_at
 where
     gateway_errors.elb_status_code = 502
     and gateway_errors.failure_class in ('closed_at_once', 'closed_midway', 'other')

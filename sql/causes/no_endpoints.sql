@@ -2,8 +2,8 @@
 -- id = "no_endpoints"
 -- title = "The service behind the node port had no ready pod"
 -- statuses = [502, 504]
--- rate = "per_event"
--- needs = ["events", "gateway_errors", "service_ports"]
+-- rate = "triggered"
+-- needs = ["empty_services", "episodes", "gateway_errors", "service_ports"]
 -- sources = ["pods"]
 -- remedy = "Keep at least one ready pod at all times: a PodDisruptionBudget with minAvailable, maxUnavailable 0 in the rollout, a readiness probe that does not depend on a shared backend, several replicas spread over nodes and zones"
 -- ///
@@ -14,50 +14,39 @@
 
 with
 
-changes as (
+services as (
 
-    select
-        event_id,
-        occurred_at,
-        uncertainty_s,
-        service,
-        try_cast(regexp_extract(detail, '^([0-9]+) ready', 1) as integer) as ready,
-        lead(occurred_at) over (
-            partition by service
-            order by occurred_at, event_id
-        ) as next_at
-    from events
-    where kind = 'endpoints_changed' and service is not null
-
-),
-
-empty_spans as (
-
-    select
-        *,
-        least(coalesce(seconds_between(occurred_at, next_at), 600.0), 3600.0) as lasted_s
-    from changes
-    where ready = 0
+    select distinct service
+    from service_ports
 
 ),
 
 near as (
 
     select
-        gateway_errors.*,
-        empty_spans.event_id as change_id,
-        empty_spans.service,
-        empty_spans.lasted_s,
-        empty_spans.uncertainty_s,
-        seconds_between(empty_spans.occurred_at, gateway_errors.began_at) as began_after_s
+        gateway_errors.request_id,
+        gateway_errors.target_rate,
+        gateway_errors.failure_class,
+        empty_services.*,
+        case
+            when services.service is null then 0.3
+            when service_ports.service is not null then 1.0
+            else 0.0
+        end as entity,
+        seconds_between(empty_services.occurred_at, gateway_errors.began_at) as began_after_s
     from gateway_errors
-    inner join service_ports
-        on gateway_errors.target_port = service_ports.node_port
-    inner join empty_spans
+    inner join empty_services
         on
-            service_ports.service = empty_spans.service
-            and gateway_errors.began_at >= seconds_after(empty_spans.occurred_at, -10.0)
-            and gateway_errors.began_at <= seconds_after(empty_spans.occurred_at, empty_spans.lasted_s + 15.0)
+            gateway_errors.began_at
+            >= seconds_after(empty_services.occurred_at, -10.0 - empty_services.uncertainty_s)
+            and gateway_errors.began_at
+            <= seconds_after(empty_services.occurred_at, empty_services.lasted_s + 15.0)
+    left join services
+        on empty_services.service = services.service
+    left join service_ports
+        on
+            empty_services.service = service_ports.service
+            and gateway_errors.target_port = service_ports.node_port
     where
         gateway_errors.failure_class in ('not_connected', 'connect_timeout')
         and gateway_errors.target_type is distinct from 'ip'
@@ -65,23 +54,34 @@ near as (
 )
 
 select
-    request_id,
-    change_id as cluster_id,
-    service as rate_group,
-    change_id as event_id,
-    began_after_s as lag_s,
-    1.0 as exposure,
+    near.request_id,
+    near.event_id || ' ' || episodes.episode_id as cluster_id,
+    near.service as rate_group,
+    near.event_id,
+    near.began_after_s as lag_s,
+    episodes.requests as exposure,
     0.0 as support,
-    case when failure_class = 'not_connected' then 0.6 else 0.4 end as class_share,
+    1.0 as class_share,
     cast(null as double) as prior_rate,
     cast(null as double) as prior_weight,
-    ln(target_share * spread(began_after_s, -8.0, lasted_s + 5.0, uncertainty_s)) as log_likelihood,
+    ln(
+        near.entity * near.target_rate
+        * case
+            when near.began_after_s between -1.0 - near.uncertainty_s and near.lasted_s + 2.0 then 1.0
+            -- Readiness is told late, and heard of late.
+            else 0.3
+        end
+    ) as log_likelihood,
     printf(
         'service %s had no ready endpoint for %.0f s, from %.0f s before the request on',
-        service, lasted_s, began_after_s
+        near.service, near.lasted_s, near.began_after_s
     ) as evidence
 from near
-where spread(began_after_s, -8.0, lasted_s + 5.0, uncertainty_s) > 0.0
+inner join episodes
+    on
+        near.request_id = episodes.request_id
+        and episodes.scope = 'group'
+where near.entity > 0.0
 
 union all
 
@@ -94,8 +94,8 @@ select
     1.0 as exposure,
     0.0 as support,
     1.0 as class_share,
-    5.0 as prior_rate,
+    0.3 as prior_rate,
     0.5 as prior_weight,
     null as log_likelihood,
     null as evidence
-from empty_spans
+from empty_services

@@ -4,7 +4,7 @@
 -- statuses = [502]
 -- rate = "episodic"
 -- ceiling = "medium"
--- needs = ["client_failures", "gateway_errors", "path_failures", "target_groups"]
+-- needs = ["failure_runs", "gateway_errors", "target_groups"]
 -- sources = []
 -- remedy = "Shrink the response headers below 32 KB in total: fewer and smaller Set-Cookie headers, session data on the server instead of in a cookie or JWT, shorter Content-Security-Policy"
 -- ///
@@ -14,11 +14,11 @@
 
 select
     gateway_errors.request_id,
-    'client ' || gateway_errors.target_group_arn || ' ' || gateway_errors.client_ip as cluster_id,
+    clients.run_id as cluster_id,
     gateway_errors.target_group_arn as rate_group,
     cast(null as varchar) as event_id,
     cast(null as double) as lag_s,
-    cast(client_failures.errors + client_failures.answers as double) as exposure,
+    cast(clients.errors + clients.answers as double) as exposure,
     0.0 as support,
     1.0 as class_share,
     cast(null as double) as prior_rate,
@@ -26,22 +26,26 @@ select
     ln(gateway_errors.target_rate) + ln(0.4) as log_likelihood,
     printf(
         'this client failed %d times at several moments and was answered %d times in between, others were',
-        client_failures.errors, client_failures.answers
+        clients.errors, clients.answers
     ) as evidence
 from gateway_errors
-inner join client_failures
+inner join failure_runs as clients
     on
-        gateway_errors.target_group_arn = client_failures.target_group_arn
-        and gateway_errors.client_ip = client_failures.client_ip
+        clients.kind = 'client'
+        and gateway_errors.target_group_arn = clients.target_group_arn
+        and gateway_errors.client_ip = clients.name
+        and gateway_errors.failed_at between clients.first_at and clients.last_at
 -- A path that fails for everybody is not about the client.
-left join path_failures
+left join failure_runs as paths
     on
-        gateway_errors.target_group_arn = path_failures.target_group_arn
-        and gateway_errors.path = path_failures.path
+        paths.kind = 'path'
+        and gateway_errors.target_group_arn = paths.target_group_arn
+        and gateway_errors.path = paths.name
+        and gateway_errors.failed_at between paths.first_at and paths.last_at
 where
     gateway_errors.elb_status_code = 502
     and gateway_errors.failure_class in ('closed_at_once', 'closed_midway', 'other')
-    and path_failures.path is null
+    and paths.run_id is null
 
 union all
 

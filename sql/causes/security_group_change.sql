@@ -2,9 +2,9 @@
 -- id = "security_group_change"
 -- title = "A security group, network ACL or route began to block the targets"
 -- statuses = [502, 504]
--- rate = "per_event"
+-- rate = "triggered"
 -- ceiling = "medium"
--- needs = ["events", "gateway_errors", "settings"]
+-- needs = ["episodes", "events", "gateway_errors", "settings", "target_zones", "zone_outages"]
 -- sources = ["changes"]
 -- remedy = "Revert the change named in the evidence, or allow the load balancer's security group to the target and health-check ports (AuthorizeSecurityGroupIngress), and ephemeral ports 1024-65535 back in the network ACL"
 -- ///
@@ -24,6 +24,8 @@ changes as (
         uncertainty_s,
         reason,
         detail,
+        -- What allows more blocks nothing.
+        not coalesce(detail, '') ~ '^AuthorizeSecurityGroup' as can_block,
         lead(occurred_at) over (
             partition by reason
             order by occurred_at, event_id
@@ -69,6 +71,7 @@ near as (
     select
         gateway_errors.*,
         scoped.event_id as change_id,
+        scoped.occurred_at as changed_at,
         scoped.reason,
         scoped.detail,
         scoped.scope,
@@ -81,7 +84,63 @@ near as (
         on
             gateway_errors.failed_at >= seconds_after(scoped.occurred_at, -5.0)
             and gateway_errors.began_at <= seconds_after(scoped.occurred_at, scoped.lasted_s + 15.0)
-    where gateway_errors.failure_class in ('connect_timeout', 'no_answer', 'not_connected')
+    where
+        scoped.can_block
+        and gateway_errors.failure_class in ('connect_timeout', 'no_answer', 'not_connected')
+
+),
+
+placed as (
+
+    -- Connecting fails in stretches.
+    select
+        near.*,
+        episodes.episode_id as stretch_id,
+        episodes.requests as stretch_requests
+    from near
+    inner join episodes
+        on near.request_id = episodes.request_id
+
+    union all
+
+    -- Requests in flight hang together, and are a stretch of their own.
+    select
+        *,
+        'in flight ' || target_group_arn as stretch_id,
+        1.5 * count(*) over (partition by change_id, target_group_arn) as stretch_requests
+    from near
+    where failure_class = 'no_answer' and began_after_s >= -idle_timeout_s
+
+    union all
+
+    -- A network ACL belongs to subnets, and those to a zone: it cuts what is there and on its way there.
+    select
+        near.*,
+        zone_outages.outage_id || case when target_zones.zone = zone_outages.zone then '' else ' beyond' end,
+        case
+            when target_zones.zone = zone_outages.zone then zone_outages.requests
+            else zone_outages.other_requests
+        end
+    from near
+    inner join target_zones
+        on near.target_ip = target_zones.private_ip
+    inner join zone_outages
+        on
+            near.elb = zone_outages.elb
+            and minute_of(near.began_at) <= zone_outages.last_minute + 1
+            and minute_of(near.failed_at) >= zone_outages.first_minute
+            and zone_outages.first_minute - minute_of(near.changed_at) between -1 and 2
+            and (target_zones.zone = zone_outages.zone or near.target_type is distinct from 'ip')
+    where near.reason <> 'security_group'
+
+),
+
+started as (
+
+    select
+        *,
+        min(began_after_s) over (partition by change_id, stretch_id) as onset_s
+    from placed
 
 ),
 
@@ -89,36 +148,31 @@ weighed as (
 
     select
         *,
-        case
-            when failure_class = 'connect_timeout' then 0.80
-            when failure_class = 'no_answer' then 0.15
-            else 0.05
-        end as class_share,
-        scope * target_share * case
+        scope * target_rate * case
             -- A security group leaves tracked flows alone.
-            when failure_class = 'no_answer' and reason = 'security_group' then 0.1
+            when failure_class = 'no_answer' and reason = 'security_group' then 0.05
+            when failure_class = 'not_connected' then 0.05
             else 1.0
         end * case
-            when failure_class = 'no_answer'
-                then spread(began_after_s, -idle_timeout_s, least(lasted_s, 120.0), uncertainty_s)
-            else
-                -- Till the next call of its kind, but rarely for long.
-                0.6 * spread(began_after_s, -8.0, least(lasted_s, 300.0) + 5.0, uncertainty_s)
-                + 0.4 * spread(began_after_s, -8.0, lasted_s + 5.0, uncertainty_s)
+            -- A stretch that had begun before is not its doing. Pools age, so it may begin late.
+            when onset_s < -12.0 - uncertainty_s and failure_class <> 'no_answer' then 0.0
+            when onset_s <= 60.0 then 1.0
+            when onset_s <= least(lasted_s, 300.0) + 5.0 then 0.5
+            else 0.02
         end as density
-    from near
+    from started
 
 )
 
 select
     request_id,
-    change_id as cluster_id,
+    change_id || ' ' || stretch_id as cluster_id,
     reason as rate_group,
     change_id as event_id,
     failed_after_s as lag_s,
-    1.0 as exposure,
+    stretch_requests as exposure,
     0.0 as support,
-    class_share,
+    1.0 as class_share,
     cast(null as double) as prior_rate,
     cast(null as double) as prior_weight,
     ln(density) as log_likelihood,
@@ -145,3 +199,4 @@ select
     null as log_likelihood,
     null as evidence
 from scoped
+where can_block

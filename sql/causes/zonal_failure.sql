@@ -4,13 +4,14 @@
 -- statuses = [502, 504]
 -- rate = "episodic"
 -- ceiling = "medium"
--- needs = ["error_zones", "gateway_errors", "target_groups"]
+-- needs = ["gateway_errors", "target_groups", "target_zones", "zone_outages"]
 -- sources = []
 -- remedy = "Shift traffic away from the zone (Amazon Application Recovery Controller zonal shift, zonal_shift.config.enabled), keep load_balancing.cross_zone.enabled and enough targets in every zone; check AWS Health for the zone named in the evidence"
 -- ///
 --
--- At least three targets of one zone fail within a minute while the other zones, with half of the traffic or more, are
--- clean: four in five errors or more lie in it. One target is no zone. Without an AWS Health event never above medium.
+-- Half of the machines of one zone fail at once, on three targets or more, while the other zones are clean or nearly so.
+-- Nodes elsewhere that forward to pods in the zone fail with it, less often. One machine is no zone. Without an AWS Health
+-- event never above medium.
 
 with
 
@@ -18,47 +19,56 @@ zonal as (
 
     select
         gateway_errors.request_id,
-        gateway_errors.target_group_arn,
+        gateway_errors.failure_class,
         gateway_errors.target_rate,
-        error_zones.zone,
-        error_zones.minute,
-        error_zones.failing_targets,
-        error_zones.zone_errors,
-        error_zones.all_errors,
-        cast(error_zones.zone_requests as double) as zone_requests,
-        cast(error_zones.all_requests as double) as all_requests
+        target_zones.zone = zone_outages.zone as is_inside,
+        zone_outages.*
     from gateway_errors
-    inner join error_zones
-        on gateway_errors.request_id = error_zones.request_id
+    inner join target_zones
+        on gateway_errors.target_ip = target_zones.private_ip
+    inner join zone_outages
+        on
+            gateway_errors.elb = zone_outages.elb
+            and minute_of(gateway_errors.began_at) <= zone_outages.last_minute + 1
+            and minute_of(gateway_errors.failed_at) >= zone_outages.first_minute
     where
         gateway_errors.failure_class in (
-            'closed_midway', 'closed_at_once', 'not_connected', 'connect_timeout', 'no_answer'
+            'closed_midway', 'closed_at_once', 'not_connected', 'connect_timeout', 'tls_timeout', 'no_answer'
         )
-        and error_zones.failing_targets >= 3
-        and error_zones.zone_errors >= 0.8 * error_zones.all_errors
-        and error_zones.zone_requests <= 0.5 * error_zones.all_requests
+        and (
+            target_zones.zone = zone_outages.zone
+            or (
+                gateway_errors.target_type is distinct from 'ip'
+                and gateway_errors.failure_class in ('connect_timeout', 'tls_timeout', 'no_answer')
+            )
+        )
 
 )
 
 select
     request_id,
-    'zone ' || target_group_arn || ' ' || zone || ' ' || cast(minute as varchar) as cluster_id,
-    target_group_arn as rate_group,
+    outage_id || case when is_inside then '' else ' beyond' end as cluster_id,
+    'all' as rate_group,
     cast(null as varchar) as event_id,
     cast(null as double) as lag_s,
-    zone_requests as exposure,
+    cast(case when is_inside then requests else other_requests end as double) as exposure,
     0.0 as support,
     1.0 as class_share,
     cast(null as double) as prior_rate,
     cast(null as double) as prior_weight,
-    ln(0.3 * target_rate)
-    -- Errors that do not care for zones would rarely meet in one: its share of the traffic says how rarely.
-    + least(zone_errors - 1, 6) * ln(0.9 * all_requests / zone_requests) / zone_errors as log_likelihood,
+    ln(
+        target_rate
+        -- A change that began it, or a crowd, explains more than a zone that fails by itself.
+        * case when is_inside then 0.5 else 0.25 end
+        -- A dark zone is silent; few of its hosts are said to be unreachable.
+        * case when failure_class in ('connect_timeout', 'tls_timeout', 'no_answer') then 1.0 else 0.05 end
+    ) as log_likelihood,
     printf(
-        '%d of %d errors of its minute lie in %s, on %d targets, with %.0f %% of the traffic',
-        cast(zone_errors as integer), cast(all_errors as integer), zone, failing_targets,
-        100.0 * zone_requests / all_requests
-    ) as evidence
+        '%d of %d machines in %s failed together: %.0f %% of its requests, %.1f %% elsewhere',
+        failing_machines, machines, zone,
+        100.0 * errors / requests, 100.0 * other_errors / greatest(other_requests, 1)
+    )
+    || case when is_inside then '' else '; this target is elsewhere and forwards there' end as evidence
 from zonal
 
 union all
@@ -66,7 +76,7 @@ union all
 select
     null as request_id,
     null as cluster_id,
-    target_group_arn as rate_group,
+    'all' as rate_group,
     null as event_id,
     null as lag_s,
     cast(requests as double) as exposure,

@@ -1,6 +1,6 @@
 -- Grain: one row per target group and stretch of minutes under strain: the typical answer took twice the
--- group's usual or more, on at least half of its targets, while requests per target rose or connects to
--- several targets were slow. A dependency that hangs, or one sick target, is no strain.
+-- group's usual or more, on at least half of its targets, while requests per target rose. A dependency that hangs,
+-- one sick target, or a zone that went dark and left its load to the others, is no strain.
 
 with
 
@@ -9,11 +9,12 @@ by_group as (
     select
         target_group_arn,
         minute,
+        any_value(elb) as elb,
         count(*) as targets,
+        sum(requests) as requests,
         sum(requests) / count(*) as load,
         sum(answered) as answered,
         sum(log_answer_s) / greatest(sum(answered), 1) as log_answer_s,
-        count(*) filter (where slow_connects > 0) as slow_targets,
         sum(slow_connects) as slow_connects
     from target_minutes
     where target_group_arn is not null
@@ -57,6 +58,7 @@ strained as (
         by_group.minute,
         by_group.targets,
         by_group.slow_connects,
+        by_group.requests,
         slowed.targets as slowed_targets,
         by_group.load / usual.load as load_ratio,
         exp(by_group.log_answer_s - usual.log_answer_s) as answer_ratio,
@@ -82,9 +84,13 @@ strained as (
         and slowed.targets * 2 >= by_group.targets
         -- By more than the scatter of so many answers and requests.
         and by_group.log_answer_s >= usual.log_answer_s + greatest(ln(2.0), 5.0 / sqrt(by_group.answered))
-        and (
-            by_group.load >= usual.load * (1.3 + 3.0 / sqrt(usual.load * by_group.targets))
-            or by_group.slow_targets >= 2
+        and by_group.load >= usual.load * (1.3 + 3.0 / sqrt(usual.load * by_group.targets))
+        and not exists (
+            select 1
+            from zone_outages
+            where
+                by_group.elb = zone_outages.elb
+                and by_group.minute between zone_outages.first_minute and zone_outages.last_minute + 1
         )
 
 ),
@@ -111,6 +117,7 @@ select
     max(answer_ratio) as answer_ratio,
     max(targets) as targets,
     max(slowed_targets) as slowed_targets,
-    cast(sum(slow_connects) as bigint) as slow_connects
+    cast(sum(slow_connects) as bigint) as slow_connects,
+    sum(requests) as requests
 from numbered
 group by target_group_arn, stretch
