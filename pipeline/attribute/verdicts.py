@@ -19,7 +19,7 @@ TRUST = 0.99
 """No set of causes is complete: what the candidates share out among them is at most this."""
 TRUST_UNWATCHED = 0.65
 """The same where a source that could have shown another cause did not observe the instant."""
-CEILINGS: dict[Ceiling, float] = {"high": 1.0, "medium": 0.8, "low": 0.5}
+CEILINGS: dict[Ceiling, float] = {"high": 1.0, "medium": 0.9, "low": 0.5}
 """How often a cause is what its evidence seems to say, where the log and the timeline cannot prove it: its
 probability is scaled by this before causes are compared, and what that takes away goes to no other."""
 UPGRADE_NOTE = "; a WebSocket upgrade that failed (others on its path were opened)"

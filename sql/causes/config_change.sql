@@ -9,8 +9,8 @@
 -- remedy = "Revert the call named in the evidence and compare: ModifyRule, ModifyListener, ModifyTargetGroup, SetSubnets and their like take effect within seconds; try the change on a canary rule first"
 -- ///
 --
--- A step at a call that changed rules, listeners, subnets or a target group: within a minute a tenth of the requests in
--- its scope or more begin to fail. Most such calls are harmless. Onset alone is weak evidence: never above medium.
+-- A step at a call that changed rules, listeners, subnets or a target group: within a minute one request in fifty
+-- or more begins to fail in its scope. Most such calls are harmless. Onset alone is weak evidence: never above medium.
 
 with
 

@@ -23,14 +23,18 @@ waits as (
         failure_runs.run_id,
         failure_runs.errors,
         failure_runs.answers,
-        gateway_errors.duration_s - gateway_errors.idle_timeout_s as excess_s
+        failure_runs.usual_answer_s,
+        gateway_errors.duration_s - gateway_errors.idle_timeout_s as excess_s,
+        median(gateway_errors.duration_s - gateway_errors.idle_timeout_s) over (
+            partition by failure_runs.run_id
+        ) as typical_excess_s
     from gateway_errors
     left join failure_runs
         on
             failure_runs.kind = 'path'
             and gateway_errors.target_group_arn = failure_runs.target_group_arn
             and gateway_errors.path = failure_runs.name
-            and gateway_errors.failed_at between failure_runs.first_at and failure_runs.last_at
+            and gateway_errors.began_at between failure_runs.first_at and failure_runs.last_at
     where
         gateway_errors.elb_status_code = 504
         and (
@@ -52,7 +56,7 @@ select
     cast(null as double) as prior_rate,
     cast(null as double) as prior_weight,
     ln(target_rate)
-    + case when failure_class = 'other' then ln(0.8) else ln(0.1) end as log_likelihood,
+    + case when failure_class = 'other' then ln(0.8) else ln(0.3) end as log_likelihood,
     printf('%.2f s beyond the idle timeout of %.0f s', excess_s, idle_timeout_s)
     || case
         when target_status_code is not null
@@ -60,17 +64,27 @@ select
         else ''
     end
     || case
+        when usual_answer_s is not null and run_id is not null
+            then printf('; its path usually takes %.2f s', usual_answer_s)
+        else ''
+    end
+    || case
         when
             run_id is not null
-            then printf('; its path failed %d times and was answered %d times', errors, answers)
+            then printf('; it failed %d times and was answered %d times', errors, answers)
         else ''
     end as evidence
 from waits
 where
     excess_s >= -0.5
-    -- Beyond what a late clock or an upload adds to a plain timeout.
+    -- The header came after a normal service time, and only then the wait began. A handler that hangs
+    -- sends none: then the excess is the timer's own.
     and (
-        failure_class = 'other' or (run_id is not null and excess_s between 0.1 and 20.0 and received_bytes < 4000)
+        failure_class = 'other'
+        or (
+            run_id is not null
+            and typical_excess_s between greatest(0.01, usual_answer_s / 3.0) and usual_answer_s * 3.0
+        )
     )
 
 union all

@@ -36,7 +36,7 @@ inner join failure_runs
         failure_runs.kind = 'path'
         and gateway_errors.target_group_arn = failure_runs.target_group_arn
         and gateway_errors.path = failure_runs.name
-        and gateway_errors.failed_at between failure_runs.first_at and failure_runs.last_at
+        and gateway_errors.began_at between failure_runs.first_at and failure_runs.last_at
 where
     gateway_errors.elb_status_code = 502
     and gateway_errors.failure_class in ('closed_at_once', 'closed_midway', 'other')

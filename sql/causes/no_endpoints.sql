@@ -14,10 +14,14 @@
 
 with
 
-services as (
+known as (
 
-    select distinct service
+    -- A node port leads to one service: another's having none says nothing about it.
+    select
+        node_port,
+        max(service) as service
     from service_ports
+    group by node_port
 
 ),
 
@@ -28,11 +32,7 @@ near as (
         gateway_errors.target_rate,
         gateway_errors.failure_class,
         empty_services.*,
-        case
-            when services.service is null then 0.3
-            when service_ports.service is not null then 1.0
-            else 0.0
-        end as entity,
+        case when known.service is null then 0.3 else 1.0 end as entity,
         seconds_between(empty_services.occurred_at, gateway_errors.began_at) as began_after_s
     from gateway_errors
     inner join empty_services
@@ -41,15 +41,12 @@ near as (
             >= seconds_after(empty_services.occurred_at, -10.0 - empty_services.uncertainty_s)
             and gateway_errors.began_at
             <= seconds_after(empty_services.occurred_at, empty_services.lasted_s + 15.0)
-    left join services
-        on empty_services.service = services.service
-    left join service_ports
-        on
-            empty_services.service = service_ports.service
-            and gateway_errors.target_port = service_ports.node_port
+    left join known
+        on gateway_errors.target_port = known.node_port
     where
         gateway_errors.failure_class in ('not_connected', 'connect_timeout')
         and gateway_errors.target_type is distinct from 'ip'
+        and coalesce(known.service, empty_services.service) = empty_services.service
 
 )
 
@@ -81,7 +78,6 @@ inner join episodes
     on
         near.request_id = episodes.request_id
         and episodes.scope = 'group'
-where near.entity > 0.0
 
 union all
 

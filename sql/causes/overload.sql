@@ -44,6 +44,9 @@ stretched as (
     select
         near.*,
         coalesce(episodes.episode_id, near.strain_id || ' ' || near.failure_class) as cluster_id,
+        count(*) filter (where near.failure_class in ('connect_timeout', 'no_answer')) over (
+            partition by near.strain_id
+        ) as timeouts,
         cast(coalesce(episodes.requests, near.requests) as double) as exposure
     from near
     left join episodes
@@ -60,7 +63,8 @@ select
     cast(null as varchar) as event_id,
     failed_after_s as lag_s,
     exposure,
-    0.0 as support,
+    -- Where queues overflow visibly, what is refused and closed beside it has company.
+    case when failure_class in ('connect_timeout', 'no_answer') then 0.0 else least(timeouts, 20) * 0.5 end as support,
     1.0 as class_share,
     cast(null as double) as prior_rate,
     cast(null as double) as prior_weight,
@@ -68,7 +72,7 @@ select
         target_rate
         * case when is_young then 0.3 else 1.0 end
         -- Connections that were refused or closed have likelier reasons, even then.
-        * case when failure_class in ('connect_timeout', 'no_answer') then 1.0 else 0.3 end
+        * case when failure_class in ('connect_timeout', 'no_answer') then 1.0 else 0.5 end
     ) as log_likelihood,
     printf(
         'requests per target were up to %.1f times, typical answers up to %.1f times the usual then',
@@ -91,7 +95,7 @@ select
     cast(requests as double) as exposure,
     0.0 as support,
     1.0 as class_share,
-    1e-8 as prior_rate,
+    2e-7 as prior_rate,
     0.5 as prior_weight,
     null as log_likelihood,
     null as evidence

@@ -34,14 +34,14 @@ inner join failure_runs as clients
         clients.kind = 'client'
         and gateway_errors.target_group_arn = clients.target_group_arn
         and gateway_errors.client_ip = clients.name
-        and gateway_errors.failed_at between clients.first_at and clients.last_at
+        and gateway_errors.began_at between clients.first_at and clients.last_at
 -- A path that fails for everybody is not about the client.
 left join failure_runs as paths
     on
         paths.kind = 'path'
         and gateway_errors.target_group_arn = paths.target_group_arn
         and gateway_errors.path = paths.name
-        and gateway_errors.failed_at between paths.first_at and paths.last_at
+        and gateway_errors.began_at between paths.first_at and paths.last_at
 where
     gateway_errors.elb_status_code = 502
     and gateway_errors.failure_class in ('closed_at_once', 'closed_midway', 'other')

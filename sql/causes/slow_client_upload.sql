@@ -9,8 +9,8 @@
 -- remedy = "Give slow clients more time than the load balancer does: nginx client_body_timeout and client_header_timeout, Node.js server.requestTimeout, gunicorn --timeout above idle_timeout.timeout_seconds ({idle_timeout_s} s), so that the load balancer answers 408 itself; or take large uploads to S3 with presigned URLs"
 -- ///
 --
--- A request with a body whose received bytes stay well below what its path usually gets: the target's read timeout
--- ended it while the client was still sending. Bound to clients and their networks, not to events or targets. Content-Length is
+-- Requests with a body whose received bytes stay below what their path usually gets: the target's read timeout
+-- ended them while the client was still sending. One may be a small upload; many are not. Bound to clients and their networks, not to events or targets. Content-Length is
 -- not logged: never above medium.
 
 with
@@ -41,9 +41,15 @@ select
     1.0 as class_share,
     cast(null as double) as prior_rate,
     cast(null as double) as prior_weight,
-    ln(uploads.target_rate) + ln(0.3)
-    -- Few ordinary requests of a path are half as large as usual; nearly all of these are.
-    + case when uploads.received_share < 0.25 then ln(8.0) else ln(4.0) end
+    ln(uploads.target_rate) + ln(0.5)
+    -- Bytes of a truncated body against those of a whole one, whose sizes scatter widely (log-normal, one nat).
+    + case
+        when uploads.received_share < 0.1 then ln(3.0)
+        when uploads.received_share < 0.25 then ln(1.7)
+        when uploads.received_share < 0.5 then 0.0
+        when uploads.received_share < 1.0 then ln(0.8)
+        else ln(0.57)
+    end
     -- A read timeout is a constant, too.
     + ln(greatest(coalesce(wait_piles.pile_ratio, 1.0), 1.0)) as log_likelihood,
     printf(
@@ -53,7 +59,6 @@ select
 from uploads
 left join wait_piles
     on uploads.request_id = wait_piles.request_id
-where uploads.received_share < 0.5
 
 union all
 
@@ -66,7 +71,7 @@ select
     cast(requests as double) as exposure,
     0.0 as support,
     1.0 as class_share,
-    1e-6 as prior_rate,
+    5e-7 as prior_rate,
     0.5 as prior_weight,
     null as log_likelihood,
     null as evidence

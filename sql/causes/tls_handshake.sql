@@ -27,8 +27,9 @@ select
     ln(target_rate)
     + case
         when failure_class = 'tls_timeout' then ln(0.8)
-        when scope = 'group' then ln(0.6)
-        else ln(0.2)
+        when targets >= 2 then ln(0.6)
+        -- One target that refuses is more often one without a listener.
+        else ln(0.03)
     end as log_likelihood,
     case failure_class
         when

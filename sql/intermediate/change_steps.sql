@@ -1,6 +1,6 @@
 -- Grain: one row per change of routing or of a target group's settings, and target group in its scope at which
--- errors stepped up with it: a tenth of the requests or more failed in the minute of the change or the next,
--- at five times the share of the ten minutes before. The step lasts while a tenth fails, at most fifteen minutes.
+-- errors stepped up with it: one request in fifty or more failed in the minute of the change or the next, at
+-- five times the share of the ten minutes before. The step lasts while they do, at most fifteen minutes.
 
 with
 
@@ -71,10 +71,10 @@ before as (
 
 stepped as (
 
-    -- From the change on, minute by minute, while a tenth of the requests fails; its own minute is a mixture.
+    -- From the change on, minute by minute, while they fail; its own minute is a mixture.
     select
         scoped.*,
-        bool_and(scoped.errors * 10 >= scoped.requests or scoped.after_min = 0) over (
+        bool_and(scoped.errors * 50 >= scoped.requests or scoped.after_min = 0) over (
             partition by scoped.event_id, scoped.target_group_arn
             order by scoped.after_min
             rows between unbounded preceding and current row
@@ -102,7 +102,7 @@ where stepped.is_on
 group by
     stepped.event_id, stepped.occurred_at, stepped.uncertainty_s, stepped.detail, stepped.target_group_arn
 having
-    sum(stepped.errors) >= 3
-    and sum(stepped.errors) * 10 >= sum(stepped.requests)
+    sum(stepped.errors) >= 5
+    and sum(stepped.errors) * 50 >= sum(stepped.requests)
     and sum(stepped.errors) * (coalesce(any_value(before.requests), 0) + 10)
     >= 5 * coalesce(any_value(before.errors), 0) * sum(stepped.requests)

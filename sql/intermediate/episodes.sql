@@ -1,7 +1,7 @@
 -- Grain: one row per gateway error that never connected, and episode it could belong to: the stretch of such
 -- errors (pauses of at most 30 s) of its target, of its host in all target groups, and of its whole target
 -- group (when network or load are at fault, old targets fail with young ones). With the requests that fell
--- into the stretch.
+-- into the stretch, and how many targets failed in it.
 
 with
 
@@ -62,6 +62,7 @@ failed as (
         gateway_errors.request_id,
         gateway_errors.failure_class,
         gateway_errors.failed_at,
+        gateway_errors.target_ip || ':' || cast(gateway_errors.target_port as varchar) as target,
         places.scope,
         places.place
     from gateway_errors
@@ -113,6 +114,7 @@ stretches as (
         failure_class,
         stretch,
         count(*) as errors,
+        count(distinct target) as targets,
         min(failed_at) as started_at,
         minute_of(min(failed_at)) as first_minute,
         minute_of(max(failed_at)) as last_minute,
@@ -191,6 +193,7 @@ select
     gateway_errors.duration_s,
     gateway_errors.target_age_s,
     exposed.scope,
+    exposed.targets,
     exposed.scope || ' ' || exposed.place || ' '
     || cast(exposed.started_at as varchar) as episode_id,
     exposed.requests

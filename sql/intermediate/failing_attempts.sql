@@ -1,5 +1,5 @@
 -- Grain: one row per attempt of a suspect: a path, or a client, of a target group that failed at several moments
--- after dispatch. All its failures, and all its answers in the ten minutes around each. Paths are cut out only
+-- after dispatch, by when the request began. All its failures, and all its answers in the ten minutes around each. Paths are cut out only
 -- where the sample holds few answers of theirs.
 
 with
@@ -8,8 +8,8 @@ failed as (
 
     select
         target_group_arn,
-        failed_at,
-        block_of(failed_at) as block,
+        began_at,
+        block_of(began_at) as block,
         unnest(['path', 'client']) as kind,
         unnest([path, client_ip]) as name
     from gateway_errors
@@ -52,7 +52,7 @@ suspects as (
             failed.name
         from failed
         group by failed.target_group_arn, failed.kind, failed.name
-        having count(distinct minute_of(failed.failed_at)) >= 2 and count(*) >= 3
+        having count(distinct minute_of(failed.began_at)) >= 2 and count(*) >= 3
     ) as persistent
         on
             by_block.target_group_arn = persistent.target_group_arn
@@ -68,7 +68,9 @@ near as (
         requests.target_group_arn,
         requests.request_url,
         requests.client_ip,
-        requests.time
+        requests.time,
+        coalesce(requests.request_creation_time, requests.time) as began_at,
+        requests.target_processing_time
     from requests
     inner join (
         select distinct
@@ -90,8 +92,9 @@ select
     failed.kind,
     failed.name,
     failed.block,
-    failed.failed_at as ended_at,
-    1 as failures
+    failed.began_at,
+    1 as failures,
+    cast(null as double) as answer_s
 from failed
 inner join suspects
     on
@@ -107,8 +110,9 @@ select
     suspects.kind,
     suspects.name,
     suspects.block,
-    near.time as ended_at,
-    0 as failures
+    near.began_at,
+    0 as failures,
+    near.target_processing_time as answer_s
 from suspects
 inner join near
     on
@@ -124,8 +128,9 @@ select
     suspects.kind,
     suspects.name,
     suspects.block,
-    near.time as ended_at,
-    0 as failures
+    near.began_at,
+    0 as failures,
+    near.target_processing_time as answer_s
 from suspects
 inner join near
     on

@@ -1,6 +1,6 @@
 -- Grain: one row per run of failures of one path or one client of a target group: at three moments or more, with
--- hardly an answer in between (one in ten), while others of the target group were answered. What fails for
--- everybody is about no path and no client.
+-- hardly an answer in between (one in ten), while four in five of the others of the target group were answered.
+-- What fails for everybody is about no path and no client.
 
 with
 
@@ -10,7 +10,7 @@ counted as (
         *,
         sum(1 - failures) over (
             partition by target_group_arn, kind, name
-            order by ended_at, failures
+            order by began_at, failures
             rows between unbounded preceding and current row
         ) as answers_before
     from failing_attempts
@@ -25,11 +25,11 @@ steps as (
             when
                 answers_before - lag(answers_before) over (
                     partition by target_group_arn, kind, name
-                    order by ended_at
+                    order by began_at
                 ) <= 2
                 and block - lag(block) over (
                     partition by target_group_arn, kind, name
-                    order by ended_at
+                    order by began_at
                 ) <= 1
                 then 0
             else 1
@@ -45,7 +45,7 @@ numbered as (
         *,
         sum(is_start) over (
             partition by target_group_arn, kind, name
-            order by ended_at
+            order by began_at
             rows between unbounded preceding and current row
         ) as run
     from steps
@@ -60,14 +60,27 @@ runs as (
         name,
         count(*) as errors,
         max(answers_before) - min(answers_before) as answers,
-        min(ended_at) as first_at,
-        max(ended_at) as last_at
+        min(began_at) as first_at,
+        max(began_at) as last_at
     from numbered
     group by target_group_arn, kind, name, run
     having
         -- A crash or a drain cuts many at one moment.
-        count(distinct epoch_us(ended_at) // 5000000) >= 3
+        count(distinct epoch_us(began_at) // 5000000) >= 3
         and (max(answers_before) - min(answers_before)) * 9 <= count(*)
+
+),
+
+usual as (
+
+    select
+        target_group_arn,
+        kind,
+        name,
+        quantile_cont(answer_s, 0.5) as answer_s
+    from failing_attempts
+    where answer_s >= 0.0
+    group by target_group_arn, kind, name
 
 ),
 
@@ -91,6 +104,7 @@ around as (
 
 select
     runs.*,
+    usual.answer_s as usual_answer_s,
     runs.kind || ' ' || runs.target_group_arn || ' ' || runs.name || ' ' || cast(runs.first_at as varchar) as run_id
 from runs
 inner join around
@@ -99,6 +113,11 @@ inner join around
         and runs.kind = around.kind
         and runs.name = around.name
         and runs.first_at = around.first_at
+left join usual
+    on
+        runs.target_group_arn = usual.target_group_arn
+        and runs.kind = usual.kind
+        and runs.name = usual.name
 where
     around.answered > 0
-    and around.answered * 2 >= around.requests - runs.errors
+    and around.answered * 5 >= (around.requests - runs.errors) * 4
