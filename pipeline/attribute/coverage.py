@@ -6,14 +6,15 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "nodes": ("scaling_activities", "cloudtrail", "audit", "nodes", "instances", "eventbridge"),
     "pods": ("pods", "audit"),
     "deregistrations": ("cloudtrail",),
+    "changes": ("cloudtrail",),
 }
 """Family -> sources of `coverage`, each of which is enough on its own."""
 
 REVEALED_BY: dict[str, tuple[str, ...]] = {
-    "connect_timeout": ("nodes",),
+    "connect_timeout": ("nodes", "pods", "changes"),
     "tls_timeout": ("nodes",),
-    "no_answer": ("nodes",),
-    "not_connected": ("nodes", "pods"),
+    "no_answer": ("nodes", "changes"),
+    "not_connected": ("nodes", "pods", "changes"),
     "closed_at_once": ("nodes", "pods"),
     "closed_midway": ("nodes", "pods", "deregistrations"),
 }

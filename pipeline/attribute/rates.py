@@ -8,7 +8,7 @@ it acts is unknown, and is estimated from the incident itself:
   harmless, a few are not. The group's mean is shared, so frequent harmless events earn a low rate.
 * ``steady``: one rate per request for the group.
 * ``episodic``: a quiet rate, and rare stretches in which a fair share of the requests fails.
-* ``triggered``: such a stretch that began with an event; the group's prior is the odds that an event starts one.
+* ``triggered``: such a stretch that began with an event; the prior is the odds that an event starts one.
 * ``fixed`` (or a group that states no prior): the rate is part of the likelihood already.
 
 The prior mean of a shared rate counts as ``prior_weight`` observed errors; `unexplained` is held near its
@@ -46,6 +46,8 @@ _CALM = 1e-6
 """Errors a request of a place at which nothing happened: what a triggered stretch is compared with."""
 _EPISODE_SHAPE, _EPISODE_REQUESTS = 0.5, 2.0
 """Within an episode any failing share is likely: Gamma(0.5) over two requests."""
+_TRIGGERED_SHAPE = 1.0
+"""A change that breaks something breaks a fair share: Gamma(1) over as many."""
 
 
 @dataclass(frozen=True)
@@ -228,18 +230,21 @@ def _class_share(rows: _Rows, probability: Floats) -> Floats:
 
 def _episode_rate(rows: _Rows, groups: _Groups, probability: Floats, others: Floats, mean: Floats) -> Floats:
     """Rate of a minute given the other errors in it: quiet, or an episode, by their odds."""
-    is_episode = _episode_share(others, _others_exposure(rows), mean)
+    is_episode = _episode_share(others, _others_exposure(rows), mean, _EPISODE_SHAPE)
     calm = np.bincount(rows.group, probability * (1.0 - is_episode), minlength=len(groups.kind))
     quiet = _group_means(groups, calm)[rows.group]
     price = _price(np.full(len(others), _EPISODE_ODDS), others)
-    rate: Floats = is_episode * price * _failing_share(rows, others) + (1.0 - is_episode) * quiet
+    failing = _failing_share(rows, others, _EPISODE_SHAPE)
+    rate: Floats = is_episode * price * failing + (1.0 - is_episode) * quiet
     return rate
 
 
 def _triggered_rate(rows: _Rows, groups: _Groups, others: Floats) -> Floats:
     """Rate of the stretch after an event: an episode, cheap because the event is there, or nothing."""
-    is_episode = _episode_share(others, _others_exposure(rows), np.full(len(others), _CALM))
-    rate: Floats = is_episode * _price(groups.prior[rows.group], others) * _failing_share(rows, others)
+    calm = np.full(len(others), _CALM)
+    is_episode = _episode_share(others, _others_exposure(rows), calm, _TRIGGERED_SHAPE)
+    failing = _failing_share(rows, others, _TRIGGERED_SHAPE)
+    rate: Floats = is_episode * _price(groups.prior[rows.group], others) * failing
     return rate
 
 
@@ -249,8 +254,8 @@ def _others_exposure(rows: _Rows) -> Floats:
     return exposure
 
 
-def _failing_share(rows: _Rows, others: Floats) -> Floats:
-    share: Floats = (_EPISODE_SHAPE + others) / (_EPISODE_REQUESTS + _others_exposure(rows))
+def _failing_share(rows: _Rows, others: Floats, shape: float) -> Floats:
+    share: Floats = (shape + others) / (_EPISODE_REQUESTS + _others_exposure(rows))
     return share
 
 
@@ -260,14 +265,14 @@ def _price(odds: Floats, others: Floats) -> Floats:
     return price
 
 
-def _episode_share(others: Floats, exposure: Floats, quiet: Floats) -> Floats:
+def _episode_share(others: Floats, exposure: Floats, quiet: Floats, shape: float) -> Floats:
     """How much better an episode tells the number of other errors than the quiet rate does, as a share."""
     expected = np.maximum(quiet * exposure, 1e-300)
     log_quiet = others * np.log(expected) - expected
     log_episode = (
-        gammaln(_EPISODE_SHAPE + others)
-        - gammaln(_EPISODE_SHAPE)
-        + _EPISODE_SHAPE * np.log(_EPISODE_REQUESTS / (_EPISODE_REQUESTS + exposure))
+        gammaln(shape + others)
+        - gammaln(shape)
+        + shape * np.log(_EPISODE_REQUESTS / (_EPISODE_REQUESTS + exposure))
         + others * np.log(exposure / (_EPISODE_REQUESTS + exposure))
     )
     odds = np.exp(np.clip(log_episode - log_quiet, -50.0, 50.0))

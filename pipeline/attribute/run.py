@@ -42,6 +42,7 @@ _ERRORS = (
     "zone_outages",
     "strains",
     "wait_piles",
+    "suspects",
     "failing_attempts",
     "failure_runs",
     "dead_spells",

@@ -17,8 +17,10 @@ INSUFFICIENT_REMEDY = (
 )
 TRUST = 0.99
 """No set of causes is complete: what the candidates share out among them is at most this."""
-TRUST_UNWATCHED = 0.65
+TRUST_UNWATCHED = 0.85
 """The same where a source that could have shown another cause did not observe the instant."""
+TRUST_UNSEEN = 0.5
+"""The same for a verdict that means "and no event explains it": an event may well have gone unseen."""
 CEILINGS: dict[Ceiling, float] = {"high": 1.0, "medium": 0.9, "low": 0.5}
 """How often a cause is what its evidence seems to say, where the log and the timeline cannot prove it: its
 probability is scaled by this before causes are compared, and what that takes away goes to no other."""
@@ -78,15 +80,20 @@ def decide(
     verdicts = [
         _verdict(row, missing, remedies) for row, missing in zip(joined.to_dicts(), absent, strict=True)
     ]
-    shares = pl.Series(
-        [trust(*one) for one in zip(joined["failure_class"], absent, strict=True)], dtype=pl.Float64
-    )
+    classes = joined["failure_class"]
+    shares = {
+        name: pl.Series(
+            [trust(*one) for one in zip(classes, absent, joined[name], strict=True)], dtype=pl.Float64
+        )
+        for name in ("cause", "runner_up")
+    }
     stamped = joined.with_columns(
         *(
             pl.Series(name, [verdict[name] for verdict in verdicts], dtype=pl.String)
             for name in ("cause", "remedy", "missing_sources")
         ),
-        (pl.col("confidence", "runner_up_confidence") * shares).round(_DIGITS),
+        (pl.col("confidence") * shares["cause"]).round(_DIGITS),
+        (pl.col("runner_up_confidence") * shares["runner_up"]).round(_DIGITS),
         pl.when("is_upgrade").then(pl.col("evidence") + UPGRADE_NOTE).otherwise("evidence").alias("evidence"),
         (pl.col("time") > _settled_before(coverage, now)).alias("is_provisional"),
         pl.lit(tool_version).alias("tool_version"),
@@ -126,11 +133,13 @@ def ceilings(causes: list[Cause]) -> dict[str, float]:
     return {cause.id: CEILINGS[cause.ceiling] for cause in causes}
 
 
-def trust(failure_class: str, missing: list[str]) -> float:
-    """What the probabilities of an error are worth at most, given the families that did not watch."""
+def trust(failure_class: str, missing: list[str], cause: str | None) -> float:
+    """What the probability of a cause is worth at most, given the families that did not watch."""
     if failure_class in CERTAIN_CLASSES:
         return 1.0
-    return TRUST_UNWATCHED if missing else TRUST
+    if not missing:
+        return TRUST
+    return TRUST_UNSEEN if cause in NO_EVENT_CAUSES else TRUST_UNWATCHED
 
 
 def _verdict(row: dict[str, object], missing: list[str], remedies: dict[str, str]) -> dict[str, str | None]:

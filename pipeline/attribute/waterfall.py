@@ -43,15 +43,15 @@ def waterfall(
     scores = told["score"].to_numpy()
     best = float(scores.max()) if scores.size else 0.0
     log_total = best + float(np.log(np.exp(scores - best).sum())) if scores.size else 0.0
-    share = trust(failure_class, missing)
+    shares = {cause.id: trust(failure_class, missing, cause.id) for cause in causes}
     return (
         told.with_columns(
             pl.lit(log_total).alias("log_total"),
             (pl.col("score") - log_total).exp().alias("probability"),
             pl.col("cause").replace_strict(ceilings(causes), return_dtype=pl.Float64).alias("ceiling"),
-            pl.lit(share).alias("trust"),
+            pl.col("cause").replace_strict(shares, return_dtype=pl.Float64).alias("trust"),
         )
-        .with_columns((pl.col("probability") * pl.col("ceiling") * share).alias("confidence"))
+        .with_columns((pl.col("probability") * pl.col("ceiling") * pl.col("trust")).alias("confidence"))
         .sort(
             pl.col("confidence").sum().over("cause"),
             *("cause", "probability", "cluster_id"),

@@ -1,5 +1,6 @@
 """One Auto Scaling activity: an instance launched or terminated, with start, end and reason."""
 
+import json
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -66,6 +67,7 @@ def add_activity(record: Record, ref: str, findings: Findings) -> Activity | Non
     if activity is None:
         return None
     _add_decisions(activity, findings)
+    _add_zone(record, activity, findings)
     if activity.description.startswith("Launching"):
         _add_launch(activity, findings)
     elif activity.description.startswith("Terminating"):
@@ -95,6 +97,17 @@ def _read(record: Record, ref: str, findings: Findings) -> Activity | None:
         ended_at=instant(record, "EndTime", ref, findings),
         ref=ref,
     )
+
+
+def _add_zone(record: Record, activity: Activity, findings: Findings) -> None:
+    """The zone stands in ``Details``, JSON in a string: long after the instance is gone, it is told here."""
+    try:
+        details = json.loads(text(record, "Details") or "{}")
+    except ValueError:
+        return
+    zone = text(details, "Availability Zone") if isinstance(details, dict) else None
+    if zone is not None and activity.instance_id is not None:
+        findings.setting(f"instance/{activity.instance_id}", "availability_zone", zone, source=SOURCE)
 
 
 def _add_launch(activity: Activity, findings: Findings) -> None:

@@ -105,6 +105,7 @@ def _instance(document: Document, findings: Findings, instance: Record, asg_name
         return
     values = {
         "asg_name": asg_name,
+        "availability_zone": text(instance, "AvailabilityZone"),
         "lifecycle_state": text(instance, "LifecycleState"),
         "health_status": (text(instance, "HealthStatus") or "").capitalize() or None,  # one API shouts
     }

@@ -168,6 +168,10 @@ def _target_health(document: Document, findings: Findings) -> None:
         if text(target, "Id") is None or state is None:
             findings.problem(ref, "target without Id or State")
             continue
+        zone, identity = text(target, "AvailabilityZone"), text(target, "Id") or ""
+        if zone is not None and zone != "all":
+            place = f"instance/{identity}" if identity.startswith("i-") else f"address/{identity}"
+            findings.setting(place, "availability_zone", zone, source=NAME)
         reason = text(health, "Reason")
         findings.setting(
             resource,

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from pipeline.attribute.coverage import DECISIVE, FAMILIES, REVEALED_BY
-from pipeline.attribute.verdicts import TRUST_UNWATCHED
+from pipeline.attribute.verdicts import TRUST_UNSEEN, TRUST_UNWATCHED
 from pipeline.config import Settings
 from pipeline.engine.duckdb import Engine
 from pipeline.errors import ForensicsError
@@ -31,6 +31,7 @@ _KINDS = {
     "nodes": "^(instance|node|target|termination|spot)_",
     "pods": "^(pod|container)_",
     "deregistrations": "^target_deregistered$",
+    "changes": "^(network|routing|setting)_changed$",
 }
 """Event kinds that the sources of a family tell."""
 
@@ -239,7 +240,10 @@ def _cost(family: str) -> str:
     """What is lost where a family did not watch, from the tables that decide it."""
     needs = sorted(name for name, families in REVEALED_BY.items() if family in families)
     decides = sorted(name for name, families in DECISIVE.items() if family in families)
-    told = f"without it verdicts on {', '.join(needs)} are at most {TRUST_UNWATCHED:.0%} sure"
+    told = (
+        f"without it verdicts on {', '.join(needs)} are at most {TRUST_UNWATCHED:.0%} sure, "
+        f"those that no event explains {TRUST_UNSEEN:.0%}"
+    )
     if decides:
         told += f", and what no event explains among {', '.join(decides)} is insufficient_evidence"
     return told

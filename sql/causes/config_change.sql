@@ -23,6 +23,8 @@ near as (
         change_steps.event_id,
         change_steps.detail,
         change_steps.target_group_arn,
+        -- Rules, listeners and subnets decide where requests go; attributes seldom break anything.
+        case when change_steps.kind = 'routing_changed' then 1.0 else 0.1 end as harm,
         cast(change_steps.requests as double) as requests,
         seconds_between(change_steps.occurred_at, gateway_errors.began_at) as began_after_s,
         seconds_between(change_steps.occurred_at, gateway_errors.failed_at) as failed_after_s
@@ -49,7 +51,12 @@ select
     1.0 as class_share,
     cast(null as double) as prior_rate,
     cast(null as double) as prior_weight,
-    ln(near.target_rate) as log_likelihood,
+    ln(
+        near.target_rate
+        * near.harm
+        -- A wrong port refuses, or answers something else; that packets are dropped has other reasons.
+        * case when near.failure_class in ('connect_timeout', 'no_answer') then 0.2 else 1.0 end
+    ) as log_likelihood,
     printf('%.0f s after ', near.began_after_s) || coalesce(near.detail, 'a change') as evidence
 from near
 left join episodes

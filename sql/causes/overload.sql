@@ -64,7 +64,8 @@ select
     failed_after_s as lag_s,
     exposure,
     -- Where queues overflow visibly, what is refused and closed beside it has company.
-    case when failure_class in ('connect_timeout', 'no_answer') then 0.0 else least(timeouts, 20) * 0.5 end as support,
+    case when failure_class in ('connect_timeout', 'no_answer') then 0.0 else least(timeouts, 20) * 0.5 end
+        as support,
     1.0 as class_share,
     cast(null as double) as prior_rate,
     cast(null as double) as prior_weight,

@@ -26,7 +26,7 @@ select
     cast(null as double) as prior_weight,
     ln(gateway_errors.target_rate) + ln(0.8) as log_likelihood,
     printf(
-        '%d of %d requests to its target group ended so in %d min, at last all of them',
+        '%d of %d requests to its target group ended so in %d min, half of them or more in some',
         dead_spells.closes, dead_spells.requests, dead_spells.last_minute - dead_spells.first_minute + 1
     ) as evidence
 from gateway_errors

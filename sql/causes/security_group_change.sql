@@ -4,7 +4,7 @@
 -- statuses = [502, 504]
 -- rate = "triggered"
 -- ceiling = "medium"
--- needs = ["episodes", "events", "gateway_errors", "settings", "target_zones", "zone_outages"]
+-- needs = ["episodes", "events", "gateway_errors", "settings", "strains", "target_zones", "zone_outages"]
 -- sources = ["changes"]
 -- remedy = "Revert the change named in the evidence, or allow the load balancer's security group to the target and health-check ports (AuthorizeSecurityGroupIngress), and ephemeral ports 1024-65535 back in the network ACL"
 -- ///
@@ -55,7 +55,7 @@ scoped as (
                 )
                 > 0
                 then 1.0
-            else 0.4
+            else 0.7
         end) as scope,
         max(least(coalesce(seconds_between(changes.occurred_at, changes.next_at), 3600.0), 3600.0))
             as lasted_s
@@ -83,7 +83,8 @@ near as (
     inner join scoped
         on
             gateway_errors.failed_at >= seconds_after(scoped.occurred_at, -5.0)
-            and gateway_errors.began_at <= seconds_after(scoped.occurred_at, scoped.lasted_s + 15.0)
+            -- Later calls may be about other ports: what began with this one may outlast them.
+            and gateway_errors.began_at <= seconds_after(scoped.occurred_at, 3600.0)
     where
         scoped.can_block
         and gateway_errors.failure_class in ('connect_timeout', 'no_answer', 'not_connected')
@@ -92,7 +93,7 @@ near as (
 
 placed as (
 
-    -- Connecting fails in stretches.
+    -- Connecting fails in stretches. All targets behind a security group fail alike, those of a subnet may be few.
     select
         near.*,
         episodes.episode_id as stretch_id,
@@ -100,6 +101,7 @@ placed as (
     from near
     inner join episodes
         on near.request_id = episodes.request_id
+    where near.reason <> 'security_group' or episodes.scope = 'group'
 
     union all
 
@@ -109,18 +111,19 @@ placed as (
         'in flight ' || target_group_arn as stretch_id,
         1.5 * count(*) over (partition by change_id, target_group_arn) as stretch_requests
     from near
-    where failure_class = 'no_answer' and began_after_s >= -idle_timeout_s
+    where failure_class = 'no_answer' and began_after_s between -idle_timeout_s and greatest(lasted_s, 120.0)
 
     union all
 
     -- A network ACL belongs to subnets, and those to a zone: it cuts what is there and on its way there.
     select
         near.*,
-        zone_outages.outage_id || case when target_zones.zone = zone_outages.zone then '' else ' beyond' end,
+        zone_outages.outage_id || case when target_zones.zone = zone_outages.zone then '' else ' beyond' end
+            as stretch_id,
         case
             when target_zones.zone = zone_outages.zone then zone_outages.requests
             else zone_outages.other_requests
-        end
+        end as stretch_requests
     from near
     inner join target_zones
         on near.target_ip = target_zones.private_ip
@@ -149,16 +152,27 @@ weighed as (
     select
         *,
         scope * target_rate * case
+            -- Blocked packets raise no load and slow no answer.
+            when exists (
+                select 1
+                from strains
+                where
+                    started.target_group_arn = strains.target_group_arn
+                    and started.failed_at
+                    between strains.started_at and seconds_after(strains.ended_at, 30.0)
+            ) then 0.1
+            else 1.0
+        end * case
             -- A security group leaves tracked flows alone.
             when failure_class = 'no_answer' and reason = 'security_group' then 0.05
-            when failure_class = 'not_connected' then 0.05
+            when failure_class = 'not_connected' then 0.01
             else 1.0
         end * case
             -- A stretch that had begun before is not its doing. Pools age, so it may begin late.
             when onset_s < -12.0 - uncertainty_s and failure_class <> 'no_answer' then 0.0
             when onset_s <= 60.0 then 1.0
             when onset_s <= least(lasted_s, 300.0) + 5.0 then 0.5
-            else 0.02
+            else 0.0
         end as density
     from started
 

@@ -27,6 +27,7 @@ select
     ln(target_rate)
     + case
         when failure_class = 'tls_timeout' then ln(0.8)
+        when failure_class = 'connect_timeout' then ln(0.3)
         when targets >= 2 then ln(0.6)
         -- One target that refuses is more often one without a listener.
         else ln(0.03)
@@ -35,10 +36,22 @@ select
         when
             'tls_timeout'
             then printf('connected, but no TLS handshake within 10 s (%.1f s in all)', duration_s)
+        when 'connect_timeout'
+            then
+                printf(
+                    'nothing within %.1f s: neither a connection nor a TLS handshake; the group speaks HTTPS',
+                    duration_s
+                )
         else printf('no TLS connection after %.3f s; the target group speaks HTTPS', duration_s)
     end as evidence
 from episodes
-where target_protocol = 'HTTPS' and failure_class in ('tls_timeout', 'not_connected')
+where
+    target_protocol = 'HTTPS'
+    and (
+        failure_class in ('tls_timeout', 'not_connected')
+        -- The kernel connects at once, and then nobody shakes hands for 10 s: it looks like a lost SYN.
+        or (failure_class = 'connect_timeout' and targets >= 2)
+    )
 
 union all
 

@@ -8,6 +8,7 @@ changes as (
 
     select
         events.event_id,
+        events.kind,
         events.occurred_at,
         events.uncertainty_s,
         events.detail,
@@ -38,6 +39,7 @@ scoped as (
 
     select
         changes.event_id,
+        changes.kind,
         changes.occurred_at,
         changes.uncertainty_s,
         changes.detail,
@@ -49,7 +51,9 @@ scoped as (
     from changes
     inner join by_group
         on
-            by_group.minute between minute_of(changes.occurred_at) - 10 and minute_of(changes.occurred_at) + 15
+            by_group.minute between minute_of(changes.occurred_at)
+            - 10 and minute_of(changes.occurred_at)
+            + 15
             and (
                 changes.target_group_arn = by_group.target_group_arn
                 or (changes.target_group_arn is null and strpos(changes.detail, by_group.elb) > 0)
@@ -86,6 +90,7 @@ stepped as (
 
 select
     stepped.event_id,
+    stepped.kind,
     stepped.occurred_at,
     stepped.uncertainty_s,
     stepped.detail,
@@ -100,7 +105,8 @@ inner join before
         and stepped.target_group_arn = before.target_group_arn
 where stepped.is_on
 group by
-    stepped.event_id, stepped.occurred_at, stepped.uncertainty_s, stepped.detail, stepped.target_group_arn
+    stepped.event_id, stepped.kind, stepped.occurred_at, stepped.uncertainty_s, stepped.detail,
+    stepped.target_group_arn
 having
     sum(stepped.errors) >= 5
     and sum(stepped.errors) * 50 >= sum(stepped.requests)

@@ -1,5 +1,5 @@
 -- Grain: one row per target group and stretch in which the connection ended without an answer, request after
--- request: two minutes or more in which that was the fate of four in five, with the minutes around in which
+-- request: two minutes or more in which that was the fate of half, with the minutes around in which
 -- it became so and ceased. (Kept connections to pods of the former version go on answering for a while.)
 -- Or a target group that never answered at all.
 
@@ -37,10 +37,11 @@ failing as (
         closes.closes,
         asked.requests,
         case
-            when closes.minute - lag(closes.minute) over (
-                partition by closes.target_group_arn
-                order by closes.minute
-            ) <= 3
+            when
+                closes.minute - lag(closes.minute) over (
+                    partition by closes.target_group_arn
+                    order by closes.minute
+                ) <= 3
                 then 0
             else 1
         end as is_start
@@ -73,14 +74,14 @@ select
     max(numbered.minute) as last_minute,
     sum(numbered.requests) as requests,
     sum(numbered.closes) as closes,
-    count(*) filter (where numbered.closes * 5 >= numbered.requests * 4) as dead_minutes
+    count(*) filter (where numbered.closes * 2 >= numbered.requests) as dead_minutes
 from numbered
 inner join target_groups
     on numbered.target_group_arn = target_groups.target_group_arn
 group by numbered.target_group_arn, numbered.stretch, target_groups.answered, target_groups.requests
 having
     (
-        count(*) filter (where numbered.closes * 5 >= numbered.requests * 4) >= 2
-        and sum(numbered.closes) filter (where numbered.closes * 5 >= numbered.requests * 4) >= 20
+        count(*) filter (where numbered.closes * 2 >= numbered.requests) >= 2
+        and sum(numbered.closes) filter (where numbered.closes * 2 >= numbered.requests) >= 20
     )
     or (target_groups.answered = 0 and target_groups.requests >= 10)

@@ -28,7 +28,11 @@ pod_states as (
         on events.pod_name = pod_services.pod_name
     where
         events.kind in (
-            'pod_became_ready', 'pod_became_unready', 'pod_deletion_requested', 'pod_exited', 'container_crashed'
+            'pod_became_ready',
+            'pod_became_unready',
+            'pod_deletion_requested',
+            'pod_exited',
+            'container_crashed'
         )
 
 ),

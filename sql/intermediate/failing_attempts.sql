@@ -1,6 +1,5 @@
--- Grain: one row per attempt of a suspect: a path, or a client, of a target group that failed at several moments
--- after dispatch, by when the request began. All its failures, and all its answers in the ten minutes around each. Paths are cut out only
--- where the sample holds few answers of theirs.
+-- Grain: one row per attempt of a suspect, by when the request began: all its failures, and all its answers in the
+-- ten minutes around each. Paths are cut out in those blocks only.
 
 with
 
@@ -17,73 +16,65 @@ failed as (
 
 ),
 
-by_block as (
-
-    select
-        failed.target_group_arn,
-        failed.kind,
-        failed.name,
-        failed.block,
-        count(*) as errors
-    from failed
-    where failed.name is not null
-    group by failed.target_group_arn, failed.kind, failed.name, failed.block
-
-),
-
-suspects as (
-
-    select
-        by_block.target_group_arn,
-        by_block.kind,
-        by_block.name,
-        by_block.block
-    from by_block
-    left join path_samples
-        on
-            by_block.kind = 'path'
-            and by_block.target_group_arn = path_samples.target_group_arn
-            and by_block.name = path_samples.path
-            and by_block.block = path_samples.block
-    inner join (
-        select
-            failed.target_group_arn,
-            failed.kind,
-            failed.name
-        from failed
-        group by failed.target_group_arn, failed.kind, failed.name
-        having count(distinct minute_of(failed.began_at)) >= 2 and count(*) >= 3
-    ) as persistent
-        on
-            by_block.target_group_arn = persistent.target_group_arn
-            and by_block.kind = persistent.kind
-            and by_block.name = persistent.name
-    where coalesce(path_samples.answers, 0) * 53 <= by_block.errors * 10 + 53
-
-),
-
-near as (
+answered as (
 
     select
         requests.target_group_arn,
         requests.request_url,
         requests.client_ip,
-        requests.time,
+        requests.target_processing_time as answer_s,
         coalesce(requests.request_creation_time, requests.time) as began_at,
-        requests.target_processing_time
+        block_of(requests.time) as block
     from requests
-    inner join (
-        select distinct
-            suspects.target_group_arn,
-            suspects.block
-        from suspects
-    ) as blocks
-        on
-            requests.target_group_arn = blocks.target_group_arn
-            and block_of(requests.time) = blocks.block
     where
         requests.target_status_code is not null
         and requests.elb_status_code not in (502, 504)
+
+),
+
+of_clients as (
+
+    select
+        suspects.*,
+        answered.began_at,
+        answered.answer_s
+    from answered
+    inner join suspects
+        on
+            suspects.kind = 'client'
+            and answered.target_group_arn = suspects.target_group_arn
+            and answered.block = suspects.block
+            and answered.client_ip = suspects.name
+
+),
+
+of_paths as (
+
+    select
+        suspects.*,
+        near.began_at,
+        near.answer_s
+    from (
+        select
+            answered.target_group_arn,
+            answered.block,
+            path_of(answered.request_url) as path,
+            answered.began_at,
+            answered.answer_s
+        from answered
+        where
+            (answered.target_group_arn, answered.block) in (
+                select (suspects.target_group_arn, suspects.block)
+                from suspects
+                where suspects.kind = 'path'
+            )
+    ) as near
+    inner join suspects
+        on
+            suspects.kind = 'path'
+            and near.target_group_arn = suspects.target_group_arn
+            and near.block = suspects.block
+            and near.path = suspects.name
 
 )
 
@@ -106,35 +97,23 @@ inner join suspects
 union all
 
 select
-    suspects.target_group_arn,
-    suspects.kind,
-    suspects.name,
-    suspects.block,
-    near.began_at,
+    target_group_arn,
+    kind,
+    name,
+    block,
+    began_at,
     0 as failures,
-    near.target_processing_time as answer_s
-from suspects
-inner join near
-    on
-        suspects.target_group_arn = near.target_group_arn
-        and suspects.block = block_of(near.time)
-        and suspects.kind = 'client'
-        and suspects.name = near.client_ip
+    answer_s
+from of_clients
 
 union all
 
 select
-    suspects.target_group_arn,
-    suspects.kind,
-    suspects.name,
-    suspects.block,
-    near.began_at,
+    target_group_arn,
+    kind,
+    name,
+    block,
+    began_at,
     0 as failures,
-    near.target_processing_time as answer_s
-from suspects
-inner join near
-    on
-        suspects.target_group_arn = near.target_group_arn
-        and suspects.block = block_of(near.time)
-        and suspects.kind = 'path'
-        and suspects.name = path_of(near.request_url)
+    answer_s
+from of_paths

@@ -105,7 +105,13 @@ around as (
 select
     runs.*,
     usual.answer_s as usual_answer_s,
-    runs.kind || ' ' || runs.target_group_arn || ' ' || runs.name || ' ' || cast(runs.first_at as varchar) as run_id
+    runs.kind
+    || ' '
+    || runs.target_group_arn
+    || ' '
+    || runs.name
+    || ' '
+    || cast(runs.first_at as varchar) as run_id
 from runs
 inner join around
     on

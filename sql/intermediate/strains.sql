@@ -27,6 +27,7 @@ usual as (
     select
         target_group_arn,
         quantile_cont(load, 0.5) as load,
+        quantile_cont(requests, 0.5) as requests,
         quantile_cont(log_answer_s, 0.5) as log_answer_s
     from by_group
     where answered >= 10
@@ -85,12 +86,16 @@ strained as (
         -- By more than the scatter of so many answers and requests.
         and by_group.log_answer_s >= usual.log_answer_s + greatest(ln(2.0), 5.0 / sqrt(by_group.answered))
         and by_group.load >= usual.load * (1.3 + 3.0 / sqrt(usual.load * by_group.targets))
-        and not exists (
-            select 1
-            from zone_outages
-            where
-                by_group.elb = zone_outages.elb
-                and by_group.minute between zone_outages.first_minute and zone_outages.last_minute + 1
+        and (
+            -- A crowd, or a zone that went dark and left its load to the others?
+            by_group.requests >= usual.requests * (1.3 + 3.0 / sqrt(usual.requests))
+            or not exists (
+                select 1
+                from zone_outages
+                where
+                    by_group.elb = zone_outages.elb
+                    and by_group.minute between zone_outages.first_minute and zone_outages.last_minute + 1
+            )
         )
 
 ),

@@ -1,6 +1,7 @@
--- Grain: one row per load balancer, zone and stretch of minutes in which that zone failed: on half of its machines
--- and on three targets or more, at five times the share of errors that the other zones had, which took two
--- fifths of the requests or more. One machine is no zone, and where all zones fail, none did.
+-- Grain: one row per load balancer, zone and stretch of minutes in which that zone failed: on three in four of
+-- its targets that were asked, three or more, on two machines or more, at five times the share of errors that the
+-- other zones had, which took two fifths of the requests or more. One machine, or one target group, is no zone,
+-- and where all zones fail, none did.
 
 with
 
@@ -54,10 +55,11 @@ suspect as (
         by_balancer.requests - by_zone.requests as other_requests,
         by_balancer.errors - by_zone.errors as other_errors,
         case
-            when by_zone.minute - lag(by_zone.minute) over (
-                partition by by_zone.elb, by_zone.zone
-                order by by_zone.minute
-            ) <= 3
+            when
+                by_zone.minute - lag(by_zone.minute) over (
+                    partition by by_zone.elb, by_zone.zone
+                    order by by_zone.minute
+                ) <= 3
                 then 0
             else 1
         end as is_start
@@ -104,30 +106,56 @@ stretches as (
 
 ),
 
-members as (
+targets as (
 
     select
         stretches.elb,
         stretches.zone,
         stretches.stretch,
-        count(distinct by_target.machine) as machines,
-        count(distinct by_target.machine) filter (where by_target.gateway_errors > 0) as failing_machines,
-        count(distinct by_target.target_ip || ':' || cast(by_target.target_port as varchar))
-            filter (where by_target.gateway_errors > 0) as failing_targets
+        by_target.machine,
+        sum(by_target.requests) as requests,
+        sum(by_target.gateway_errors) as errors
     from stretches
     inner join by_target
         on
             stretches.elb = by_target.elb
             and stretches.zone = by_target.zone
             and by_target.minute between stretches.first_minute and stretches.last_minute
-    group by stretches.elb, stretches.zone, stretches.stretch
+    group by
+        stretches.elb,
+        stretches.zone,
+        stretches.stretch,
+        by_target.machine,
+        by_target.target_ip,
+        by_target.target_port
+
+),
+
+members as (
+
+    select
+        elb,
+        zone,
+        stretch,
+        count(distinct machine) as machines,
+        count(distinct machine) filter (where errors > 0) as failing_machines,
+        count(*) filter (where errors > 0) as failing_targets,
+        count(*) filter (where requests >= 3) as asked_targets,
+        count(*) filter (where requests >= 3 and errors > 0) as asked_failing_targets
+    from targets
+    group by elb, zone, stretch
 
 )
 
 select
     stretches.elb,
     stretches.zone,
-    'zone ' || stretches.elb || ' ' || stretches.zone || ' ' || cast(stretches.first_minute as varchar) as outage_id,
+    'zone '
+    || stretches.elb
+    || ' '
+    || stretches.zone
+    || ' '
+    || cast(stretches.first_minute as varchar) as outage_id,
     stretches.first_minute,
     stretches.last_minute,
     stretches.requests,
@@ -145,5 +173,6 @@ inner join members
         and stretches.stretch = members.stretch
 where
     members.failing_targets >= 3
-    and members.failing_machines * 2 >= members.machines
+    and members.failing_machines >= 2
+    and members.asked_failing_targets * 4 >= members.asked_targets * 3
     and stretches.errors >= 5

@@ -168,7 +168,7 @@ def test_the_command_prints_json_and_says_by_its_code_that_something_is_missing(
     document = json.loads(run.stdout)
     assert run.exit_code == 6
     assert document["schema"] == 1
-    assert {one["family"] for one in document["watched"]} == {"nodes", "pods", "deregistrations"}
+    assert {one["family"] for one in document["watched"]} == {"nodes", "pods", "deregistrations", "changes"}
 
 
 def test_lateness_counts_only_objects_that_tell_both_times() -> None:

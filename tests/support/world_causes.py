@@ -2,7 +2,6 @@
 
 ANYWHERE = {"target_generated", "keepalive_race", "target_timeout"}
 PLATFORM = {
-    "overload",
     "spot_interruption",
     "security_group_change",
     "zonal_failure",
@@ -103,8 +102,8 @@ ALSO_POSSIBLE = {
     "worker_aborts": {"target_crash"},
     "slow_uploads": {"target_crash"},
     "harmless_churn": {"unexplained", "scale_in"},
-    "mixed_platform": {"unexplained", "kube_proxy_restart"},
-    "platform_no_k8s_no_cloudtrail": {"unexplained", "kube_proxy_restart"},
+    "mixed_platform": {"unexplained", "kube_proxy_restart", "overload"},
+    "platform_no_k8s_no_cloudtrail": {"unexplained", "kube_proxy_restart", "overload"},
     "mixed_servers": {"unexplained"},
     "mixed_snapshots_only": OF_MIXED,
     "mixed_logs_only": OF_MIXED,

@@ -14,7 +14,12 @@ def cause(name: str, rate: RateKind) -> Cause:
     return Cause(name, name, (502,), rate, (), (), "remedy", "doc")
 
 
-CAUSES = [cause("event", "per_event"), cause("background", "steady"), cause("episode", "episodic")]
+CAUSES = [
+    cause("event", "per_event"),
+    cause("background", "steady"),
+    cause("episode", "episodic"),
+    cause("change", "triggered"),
+]
 
 
 def row(
@@ -126,3 +131,31 @@ def test_probabilities_sum_to_one_and_the_order_of_candidates_changes_nothing(
     shuffler.shuffle(shuffled)  # type: ignore[attr-defined]  # hypothesis types its Random as object
     again = solve(shuffled)
     assert {key: pytest.approx(value, abs=1e-6) for key, value in found.items()} == again
+
+
+def stretch(errors: int, requests: float, odds: float = 0.1) -> dict[tuple[str, str], float]:
+    """A stretch of failures that a change may have begun, or that came by itself."""
+    names = [f"r{n}" for n in range(errors)]
+    rows = [
+        prior("change", "c", odds),
+        prior("episode", "p", 1e-7, exposure=1e6),
+        prior("background", "b", 1e-5, exposure=1e5),
+    ]
+    for one in names:
+        rows += [row(one, "change", "c x", exposure=requests), row(one, "episode", "x", exposure=requests)]
+        rows.append(row(one, "background", "b", 0.03))
+    return solve(rows)
+
+
+def test_a_stretch_that_a_change_began_is_the_changes() -> None:
+    found = stretch(40, 50.0)
+    assert min(p for (_, name), p in found.items() if name == "change") > 0.95
+
+
+def test_one_failure_among_many_requests_after_a_change_is_not_its_doing() -> None:
+    found = stretch(1, 2000.0)
+    assert found["r0", "background"] > found["r0", "change"]
+
+
+def test_a_change_that_seldom_harms_needs_more_failures() -> None:
+    assert stretch(2, 4.0, 1e-4)["r0", "change"] < stretch(2, 4.0, 0.3)["r0", "change"]
