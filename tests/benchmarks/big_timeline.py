@@ -16,8 +16,10 @@ from pipeline.timeline.base import frame
 from tests.benchmarks.lifetimes import Rows, event, node, pod
 from tests.support.alb_lines import ELB, GROUP
 
-SERVED = 10
-"""One pod in so many stands behind the target group; the others are of other services."""
+SERVICES = 10
+"""Services with a node port each; the first one's is that of the target group."""
+_DRAINED = 6
+"""Of one pod in so many both the request to delete it and its exit are known."""
 _A_POD = 2.4
 """Events of a pod, on average."""
 _STAY_S = 1800.0
@@ -54,9 +56,8 @@ def keep_timeline(store: Path, span: Span, events: int, targets: int) -> np.ndar
     for number in range(int((events - len(rows)) / _A_POD)):
         left = rng.uniform(0.0, span.length_s)
         pod(rows, number, names[number % targets], span.at(left - _STAY_S), span.at(left))
-        app = "web" if number % SERVED == 0 else f"other-{number % SERVED}"
-        settings += _of_pod(number, app)
-        if app == "web":
+        settings += _of_pod(number)
+        if number % SERVICES == 0 and number % _DRAINED == 0:
             exits.append(left)
     while len(rows) < events:
         event(rows, "probe_failed", span.at(rng.uniform(0.0, span.length_s)), "kubernetes", pod_uid="u-0")
@@ -64,27 +65,29 @@ def keep_timeline(store: Path, span: Span, events: int, targets: int) -> np.ndar
     return np.sort(np.array(exits))
 
 
-def _of_pod(number: int, app: str) -> Rows:
-    texts = {"labels": f'{{"app":"{app}"}}', "name": f"shop/p{number}"}
-    resource = f"pod/u-{number}"
-    return [
-        {"resource": resource, "setting": name, "value": value, "source": "kubernetes"}
-        for name, value in texts.items()
-    ]
+def _of_pod(number: int) -> Rows:
+    texts = {"labels": _labels(number % SERVICES), "name": f"shop/p{number}"}
+    return [_setting(f"pod/u-{number}", name, value) for name, value in texts.items()]
 
 
 def _settings() -> Rows:
     known = [
-        ("service/shop/web", "selector", '{"app":"web"}'),
-        ("service/shop/web", "node_port:30080", "8080"),
         (GROUP, "target_type", "instance"),
         (GROUP, "deregistration_delay.timeout_seconds", "300"),
         (f"arn:aws:elasticloadbalancing:eu-west-1:111122223333:loadbalancer/{ELB}", _IDLE_TIMEOUT, "60"),
     ]
-    return [
-        {"resource": resource, "setting": setting, "value": value, "source": "made"}
-        for resource, setting, value in known
-    ]
+    for number in range(SERVICES):
+        known.append((f"service/shop/web-{number}", "selector", _labels(number)))
+        known.append((f"service/shop/web-{number}", f"node_port:{30080 + number}", "8080"))
+    return [_setting(*one) for one in known]
+
+
+def _labels(service: int) -> str:
+    return f'{{"app":"web-{service}"}}'
+
+
+def _setting(resource: str, setting: str, value: str) -> dict[str, str]:
+    return {"resource": resource, "setting": setting, "value": value, "source": "made"}
 
 
 _IDLE_TIMEOUT = "idle_timeout.timeout_seconds"
