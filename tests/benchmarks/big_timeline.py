@@ -1,4 +1,4 @@
-"""A timeline of any length and size: nodes that stay, nodes and pods that come and go, probes that fail.
+"""A timeline of any length and size: nodes that stay, nodes and pods that come and go.
 
 The rows are those that the collectors would make, so that reconciling them is part of what is measured.
 """
@@ -13,16 +13,18 @@ import polars as pl
 from pipeline.model import COVERAGE, EVENTS, SETTINGS
 from pipeline.timeline import archive
 from pipeline.timeline.base import frame
-from tests.benchmarks.lifetimes import Rows, event, node, pod
+from tests.benchmarks.lifetimes import Rows, event, node
 from tests.support.alb_lines import ELB, GROUP
 
 SERVICES = 10
 """Services with a node port each; the first one's is that of the target group."""
-_DRAINED = 6
-"""Of one pod in so many both the request to delete it and its exit are known."""
-_A_POD = 2.4
-"""Events of a pod, on average."""
-_STAY_S = 1800.0
+_LIFE = {
+    "pod_scheduled": 1812.0,
+    "pod_became_ready": 1800.0,
+    "pod_deletion_requested": 30.0,
+    "pod_exited": 0.0,
+}
+"""Events of a pod, and how many seconds before its exit they come."""
 _DAY = timedelta(days=1)
 
 
@@ -52,17 +54,24 @@ def keep_timeline(store: Path, span: Span, events: int, targets: int) -> np.ndar
     for number in range(targets, targets + events // 600):
         joined = span.at(rng.uniform(-3600.0, span.length_s))
         node(rows, number, joined, joined + timedelta(hours=2))
-    exits = []
-    for number in range(int((events - len(rows)) / _A_POD)):
-        left = rng.uniform(0.0, span.length_s)
-        pod(rows, number, names[number % targets], span.at(left - _STAY_S), span.at(left))
+    exits = rng.uniform(0.0, span.length_s, (events - len(rows)) // len(_LIFE))
+    for number, left in enumerate(exits):
+        _pod(rows, number, names[number % targets], span.at(left))
         settings += _of_pod(number)
-        if number % SERVICES == 0 and number % _DRAINED == 0:
-            exits.append(left)
-    while len(rows) < events:
-        event(rows, "probe_failed", span.at(rng.uniform(0.0, span.length_s)), "kubernetes", pod_uid="u-0")
-    archive.keep(store, {EVENTS.name: frame(EVENTS, rows[:events]), **_rest(settings, span)})
-    return np.sort(np.array(exits))
+    archive.keep(store, {EVENTS.name: frame(EVENTS, rows), **_rest(settings, span)})
+    return np.sort(exits[::SERVICES])
+
+
+def _pod(rows: Rows, number: int, node_name: str, left: datetime) -> None:
+    """A pod that serves for half an hour, and is drained before it exits."""
+    who = {
+        "pod_uid": f"u-{number}",
+        "pod_name": f"shop/p{number}",
+        "pod_ip": f"10.{128 + number // 62_500}.{number // 250 % 250}.{number % 250}",
+        "node_name": node_name,
+    }
+    for kind, before_s in _LIFE.items():
+        event(rows, kind, left - timedelta(seconds=before_s), "kubernetes", **who)
 
 
 def _of_pod(number: int) -> Rows:
