@@ -14,7 +14,7 @@ import polars as pl
 from scipy.special import betainc, betaincc
 from scipy.stats import false_discovery_control
 
-from pipeline.attribute.lift import ratio
+from pipeline.attribute.ratios import interval
 
 LEVEL = 0.05
 """False discovery rate over all causes."""
@@ -78,7 +78,7 @@ def _measured(cause: str | None, before: Side, after: Side) -> tuple[dict[str, A
     ]
     earlier, later = (rows.height for rows in mine)
     together = max(_fate_size(mine), 1.0)
-    found = ratio(later / together, earlier / together, float(after.requests), float(before.requests))
+    low, high = interval(later / together, earlier / together, float(after.requests), float(before.requests))
     share = after.requests / (after.requests + before.requests)
     before_rate, after_rate = 1e6 * earlier / before.requests, 1e6 * later / after.requests
     row = {
@@ -88,8 +88,8 @@ def _measured(cause: str | None, before: Side, after: Side) -> tuple[dict[str, A
         "before_per_million": before_rate,
         "after_per_million": after_rate,
         "ratio": after_rate / before_rate if before_rate else None,
-        "low": found.low,
-        "high": found.high if np.isfinite(found.high) else None,
+        "low": low,
+        "high": high if np.isfinite(high) else None,
     }
     return row, _two_sided(later / together, earlier / together, share)
 

@@ -2,61 +2,35 @@
 
 The model decides each error by itself; here the whole incident is asked, with plain counting and exact
 tests, whether errors come more often while such an event is fresh (docs/model.md). A lift that placebos
-share is a common driver, not a cause; a missing lift is a finding too.
+share is a common driver, not a cause; a missing lift is a finding too. Two more questions are asked of a
+lift: how many errors it accounts for, and whether they come when the mechanism says.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from scipy.stats import false_discovery_control
 
-from pipeline.attribute.lift import Place, Ratio, collapsed, compare, merged, placebo_chance, shifted_chance
+from pipeline.attribute.attributable import shared_out
+from pipeline.attribute.check_verdicts import Found, Judged
+from pipeline.attribute.lift import (
+    Place,
+    collapsed,
+    compare,
+    is_inside,
+    merged,
+    placebo_chance,
+    shifted_chance,
+)
+from pipeline.attribute.ratios import Floats, Ratio
+from pipeline.attribute.shape import Shape, shape_of
 from pipeline.engine.duckdb import Engine
 from pipeline.model import CHECKS, Window
 
-Floats = NDArray[np.float64]
-
-LEAST_INSIDE, LEAST_INCIDENTS = 5, 8
-"""Incidents in windows, and in all, below which a lift is not called one."""
-LEVEL = 0.05
-"""False discovery rate over all checks (Benjamini-Hochberg)."""
-MOST_COVERED = 0.3
-"""Windows over more than this share of the requests tell nothing by their timing."""
-_PLACEBO_LEVEL = 0.01
-_NO_LIFT_BELOW = 2.0
-"""A rate ratio whose interval ends below this is called no lift."""
 _MOST_CELLS = 4_000_000
 """Minutes times places of one target group; beyond, only places with an error or a window are looked at."""
-
-
-@dataclass(frozen=True)
-class _Found:
-    """One check before multiplicity is known."""
-
-    cause: str
-    group: str
-    events: int
-    ratio: Ratio
-    covered: float
-    shifted: float
-    placebo: float
-    placebo_ratio: float
-
-    @property
-    def is_testable(self) -> bool:
-        return (
-            self.ratio.inside + self.ratio.outside >= LEAST_INCIDENTS
-            and self.covered <= MOST_COVERED
-            and self.ratio.exposure_inside > 0.0
-        )
-
-    @property
-    def chance(self) -> float:
-        return max(self.ratio.chance, self.shifted)
 
 
 def check(engine: Engine, window: Window) -> None:
@@ -70,7 +44,7 @@ def check(engine: Engine, window: Window) -> None:
         engine.keep(name, f"intermediate/{name}", values)
     traffic = engine.table("check_traffic")
     statuses = {row["id"]: row["statuses"] for row in engine.table("causes").iter_rows(named=True)}
-    found: list[_Found] = []
+    found: list[Found] = []
     if traffic.height:
         stage = CheckStage(traffic, engine.table("check_errors"), statuses)
         windows = engine.table("check_windows").sort("cause", "target_group_arn", "opens_at", "cluster_id")
@@ -95,33 +69,35 @@ class CheckStage:
         self._no_traffic, self._no_errors = traffic.clear(), timed.clear()
         self._span_s = 60.0 * self._minutes
 
-    def _seconds(self, name: str) -> pl.Expr:
-        return pl.col(name).dt.epoch("us") / 1e6 - 60.0 * self._first
+    def _seconds(self, *names: str) -> pl.Expr:
+        return pl.col(*names).dt.epoch("us") / 1e6 - 60.0 * self._first
 
-    def check(self, cause: str, group: str, windows: pl.DataFrame) -> _Found:
+    def check(self, cause: str, group: str, windows: pl.DataFrame) -> Found:
         """Compare one cause's windows with one target group's errors."""
-        errors = self._errors.get((group,), self._no_errors).filter(
-            pl.col("elb_status_code").is_in(self._statuses.get(cause, [502, 504]))
-        )
-        mine = _by_place(errors.filter(~pl.col("is_placebo")), ["at"])
+        every = self._errors.get((group,), self._no_errors).with_row_index("row")
+        errors = every.filter(pl.col("elb_status_code").is_in(self._statuses.get(cause, [502, 504])))
+        mine = _by_place(errors.filter(~pl.col("is_placebo")), ["at", "row"])
         answers = {
             name: collapsed(at[:, 0]) for name, at in _by_place(errors.filter("is_placebo"), ["at"]).items()
         }
-        spans = windows.with_columns(self._seconds("opens_at"), self._seconds("closes_at"))
-        opened = _by_place(spans, ["opens_at", "closes_at"])
+        names = ["opens_at", "closes_at", "core_opens_at", "core_closes_at"]
+        opened = _by_place(windows.with_columns(self._seconds(*names)), names)
         traffic = self._by_minute(self._traffic.get((group,), self._no_traffic), {*mine, *opened})
         places = {
             name: Place(
-                merged(opened.get(name, np.zeros((0, 2))), self._span_s),
+                merged(opened[name][:, :2] if name in opened else np.zeros((0, 2)), self._span_s),
                 collapsed(mine[name][:, 0]) if name in mine else np.zeros(0),
                 minutes,
             )
             for name, minutes in traffic.items()
         }
+        near = np.zeros(every.height, dtype=np.bool_)
+        for name in mine.keys() & places.keys():
+            near[mine[name][:, 1].astype(np.int64)] = is_inside(mine[name][:, 0], places[name].windows)
         ratio = compare(list(places.values()))
         placebo, placebo_ratio = placebo_chance(places, answers, self._span_s)
         everything = ratio.exposure_inside + ratio.exposure_outside
-        return _Found(
+        return Found(
             cause=cause,
             group=group,
             events=windows["cluster_id"].n_unique(),
@@ -130,7 +106,17 @@ class CheckStage:
             shifted=shifted_chance(list(places.values()), self._span_s),
             placebo=placebo,
             placebo_ratio=placebo_ratio,
+            near=near,
+            shape=self._shape(places, opened, ratio),
         )
+
+    def _shape(self, places: Mapping[str, Place], opened: Mapping[str, Floats], ratio: Ratio) -> Shape | None:
+        """Where the incidents lie within the windows; None for causes without a stated core."""
+        cores = {name: spans[:, 2:] for name, spans in opened.items()}
+        if any(np.isnan(core).any() for core in cores.values()):
+            return None
+        merged_cores = [merged(cores.get(name, np.zeros((0, 2))), self._span_s) for name in places]
+        return shape_of(list(places.values()), merged_cores, ratio.attributable_fraction)
 
     def _by_minute(self, traffic: pl.DataFrame, wanted: set[str]) -> dict[str, Floats]:
         """Requests of every minute, by place; quiet places without error or window share one row."""
@@ -159,16 +145,33 @@ def _by_place(rows: pl.DataFrame, columns: list[str]) -> dict[str, Floats]:
     }
 
 
-def _table(found: list[_Found]) -> pl.DataFrame:
+def _table(found: list[Found]) -> pl.DataFrame:
     chances = [one.chance for one in found if one.is_testable]
     adjusted = iter([float(q) for q in false_discovery_control(chances)] if chances else [])
-    rows = [_row(one, next(adjusted) if one.is_testable else None) for one in found]
+    judged = [Judged(one, next(adjusted) if one.is_testable else None) for one in found]
+    rows = [_row(one, errors) for one, errors in zip(judged, _attributable(judged), strict=True)]
     schema = pl.DataFrame(CHECKS.schema.empty_table()).schema
     return pl.DataFrame(rows, schema=schema, orient="row").sort("target_group_arn", "cause")
 
 
-def _row(one: _Found, q: float | None) -> dict[str, Any]:
-    verdict = _verdict(one, q)
+def _attributable(judged: list[Judged]) -> list[float | None]:
+    """Errors that the events of each lifted cause account for; None without a lift."""
+    shares: list[float | None] = [None] * len(judged)
+    groups: dict[str, list[int]] = {}
+    for place, one in enumerate(judged):
+        if one.verdict == "lifted":
+            groups.setdefault(one.found.group, []).append(place)
+    for places in groups.values():
+        mine = [judged[place].found for place in places]
+        fractions = np.array([one.ratio.attributable_fraction for one in mine])
+        errors = shared_out(fractions, np.array([one.near for one in mine]))
+        for place, number in zip(places, errors, strict=True):
+            shares[place] = float(number)
+    return shares
+
+
+def _row(judged: Judged, attributable: float | None) -> dict[str, Any]:
+    one, shape = judged.found, judged.found.shape
     ratio = one.ratio
     return {
         "cause": one.cause,
@@ -184,66 +187,11 @@ def _row(one: _Found, q: float | None) -> dict[str, Any]:
         "p_exact": ratio.chance,
         "p_permutation": one.shifted,
         "p_placebo": one.placebo,
-        "q": q,
-        "verdict": verdict,
-        "sentence": _sentence(one, verdict),
+        "q": judged.q,
+        "attributable_errors": attributable,
+        "n_core": shape.in_core if shape else None,
+        "core_share": shape.share if shape else None,
+        "shape": shape.verdict if shape else None,
+        "verdict": judged.verdict,
+        "sentence": judged.sentence,
     }
-
-
-def _verdict(one: _Found, q: float | None) -> str:
-    if one.ratio.inside + one.ratio.outside < LEAST_INCIDENTS or one.ratio.exposure_inside <= 0.0:
-        return "insufficient_data"
-    if one.covered > MOST_COVERED:
-        return "always_near"
-    if q is not None and q <= LEVEL and one.ratio.inside >= LEAST_INSIDE:
-        is_shared = one.placebo < _PLACEBO_LEVEL and one.ratio.low <= one.placebo_ratio
-        return "common_driver" if is_shared else "lifted"
-    if one.ratio.high < _NO_LIFT_BELOW:
-        return "no_lift"
-    return "insufficient_data"
-
-
-def _sentence(one: _Found, verdict: str) -> str:
-    events = f"{one.events} {one.cause} event{'' if one.events == 1 else 's'}"
-    ratio = one.ratio
-    total = ratio.inside + ratio.outside
-    follow = f"{ratio.inside} of {total} incidents follow one of the {events}"
-    if not total:
-        return f"no failed request to compare with the {events}"
-    if verdict == "insufficient_data":
-        follow = follow if ratio.inside else f"no error coincided with any of the {events}"
-        return f"{follow}, but {_few(one)}"
-    if verdict == "no_lift":
-        return (
-            f"errors were no more frequent near the {events}"
-            if ratio.inside
-            else f"no error coincided with any of the {events}"
-        ) + f" ({_measured(ratio)})"
-    return {
-        "always_near": f"{one.covered:.0%} of the requests are near one of the {events}: "
-        "that an error is near one too says nothing",
-        "lifted": f"{follow} ({_measured(ratio)})",
-        "common_driver": f"{follow} ({_measured(ratio)}), but placebos are lifted as well "
-        f"({_number(one.placebo_ratio)}): both may have one driver",
-    }[verdict]
-
-
-def _few(one: _Found) -> str:
-    if one.ratio.exposure_inside <= 0.0:
-        return "no request came while one was fresh"
-    return f"too few to tell chance from cause ({_measured(one.ratio)})"
-
-
-def _measured(ratio: Ratio) -> str:
-    """The plain ratio with its interval; the table's own lends half an incident to each side."""
-    outside = ratio.outside / ratio.exposure_outside if ratio.exposure_outside else 0.0
-    inside = ratio.inside / ratio.exposure_inside if ratio.exposure_inside else 0.0
-    plain = inside / outside if outside else float("inf")
-    return f"rate ratio {_number(plain)}, {_number(ratio.low)}–{_number(ratio.high)}"
-
-
-def _number(value: float) -> str:
-    """Two digits that count."""
-    if not np.isfinite(value):
-        return "∞"
-    return f"{value:,.0f}" if value >= 10.0 else f"{value:.1f}"  # noqa: PLR2004 - where a decimal stops mattering

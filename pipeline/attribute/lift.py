@@ -1,8 +1,9 @@
-"""Is an error likelier while a window is open? Exact rate ratio, circular shifts, placebos.
+"""Is an error likelier while a window is open? Rate ratio hour by hour, circular shifts, placebos.
 
 All instants are seconds from the start of the span. A place is a target group, or one target of it; each
 has windows, incidents (errors within two seconds are one) and requests per minute. Exposure is requests,
-not time, because errors and events both follow the load.
+not time, because errors and events both follow the load; and hours are compared with themselves, because
+both may also follow the time of day.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,14 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import beta, binom
 
-Floats = NDArray[np.float64]
+from pipeline.attribute.ratios import Floats, Ratio, Strata, stratified
 
 SHIFTS = 1000
 """Circular shifts of the windows, in a sequence that fills the span evenly (golden ratio): no seed."""
 _LEAST_SHIFT_S = 600.0
 _LINKAGE_S = 2.0
+_HOUR_MINUTES = 60
 _GOLDEN = 0.6180339887498949
 _MOST_CELLS = 1 << 17
 """Cells of the time grid on which windows are shifted."""
@@ -36,31 +37,6 @@ class Place:
     windows: Floats
     incidents: Floats
     minutes: Floats
-
-
-@dataclass(frozen=True)
-class Ratio:
-    """Rate ratio inside to outside, with its exact 95 % interval and one-sided p-value.
-
-    Attributes:
-        inside: incidents in windows.
-        outside: the others.
-        exposure_inside: requests in windows.
-        exposure_outside: the others.
-        ratio: of the rates, half an incident lent to each side.
-        low: lower end.
-        high: upper end; infinite without an incident outside.
-        chance: probability of at least so many inside if windows mattered not.
-    """
-
-    inside: int
-    outside: int
-    exposure_inside: float
-    exposure_outside: float
-    ratio: float
-    low: float
-    high: float
-    chance: float
 
 
 def collapsed(instants: Floats) -> Floats:
@@ -92,53 +68,45 @@ def without(windows: Floats, holes: Floats, span_s: float) -> Floats:
     return np.column_stack([opens[closes > opens], closes[closes > opens]])
 
 
-def inside(instants: Floats, windows: Floats) -> int:
-    """How many instants lie in merged windows."""
+def is_inside(instants: Floats, windows: Floats) -> NDArray[np.bool_]:
+    """Which instants lie in merged windows."""
     if not windows.size:
-        return 0
+        return np.zeros(len(instants), dtype=np.bool_)
     place = np.searchsorted(windows[:, 0], instants, side="right") - 1
-    return int(((place >= 0) & (instants <= windows[np.maximum(place, 0), 1])).sum())
+    return np.asarray((place >= 0) & (instants <= windows[np.maximum(place, 0), 1]), dtype=np.bool_)
 
 
-def exposure(minutes: Floats, windows: Floats) -> float:
-    """Requests in merged windows; a minute's requests are spread evenly over it."""
+def exposures(minutes: Floats, windows: Floats) -> Floats:
+    """Requests in merged windows, minute by minute; a minute's requests are spread evenly over it."""
     if not windows.size:
-        return 0.0
-    edges = 60.0 * np.arange(len(minutes) + 1)
-    upto = np.interp(windows, edges, np.concatenate([[0.0], np.cumsum(minutes)]))
-    return float((upto[:, 1] - upto[:, 0]).sum())
+        return np.zeros(len(minutes))
+    lengths = windows[:, 1] - windows[:, 0]
+    ends = np.cumsum(lengths)
+    upto = np.column_stack([ends - lengths, ends]).ravel()
+    open_s = np.diff(np.interp(60.0 * np.arange(len(minutes) + 1), windows.ravel(), upto))
+    return np.asarray(minutes * open_s / 60.0, dtype=np.float64)
 
 
 def compare(places: Sequence[Place]) -> Ratio:
-    """The rate ratio over all places together."""
-    n_in = sum(inside(place.incidents, place.windows) for place in places)
-    n_out = sum(len(place.incidents) for place in places) - n_in
-    e_in = sum(exposure(place.minutes, place.windows) for place in places)
-    e_out = max(sum(float(place.minutes.sum()) for place in places) - e_in, 0.0)
-    return ratio(n_in, n_out, e_in, e_out)
+    """The rate ratio over all places together, every hour of the span compared with itself."""
+    minutes = max((len(place.minutes) for place in places), default=0)
+    hours = max(-(-minutes // _HOUR_MINUTES), 1)
+    within, all_incidents = np.zeros(hours, dtype=np.int64), np.zeros(hours, dtype=np.int64)
+    opened, everything = np.zeros(hours), np.zeros(hours)
+    for place in places:
+        hour = np.clip(place.incidents // (60.0 * _HOUR_MINUTES), 0, hours - 1).astype(np.int64)
+        near = is_inside(place.incidents, place.windows)
+        within += np.bincount(hour[near], minlength=hours)
+        all_incidents += np.bincount(hour, minlength=hours)
+        opened += _hourly(exposures(place.minutes, place.windows), hours)
+        everything += _hourly(place.minutes, hours)
+    return stratified(Strata(within, all_incidents - within, opened, np.maximum(everything - opened, 0.0)))
 
 
-def ratio(n_in: float, n_out: float, e_in: float, e_out: float, level: float = 0.95) -> Ratio:
-    """Compare two counts with their exposures, given their sum: exact binomial.
-
-    Counts may be fractions (bursts counted as fewer); the beta distribution takes them as they are.
-    """
-    if e_in <= 0.0 or e_out <= 0.0:
-        return Ratio(int(n_in), int(n_out), e_in, e_out, float("nan"), 0.0, float("inf"), 1.0)
-    tail = (1.0 - level) / 2.0
-    low = float(beta.ppf(tail, n_in, n_out + 1.0)) if n_in > 0 else 0.0
-    high = float(beta.ppf(1.0 - tail, n_in + 1.0, n_out)) if n_out > 0 else 1.0
-    scale = e_out / e_in
-    return Ratio(
-        inside=int(n_in),
-        outside=int(n_out),
-        exposure_inside=e_in,
-        exposure_outside=e_out,
-        ratio=(n_in + 0.5) / e_in / ((n_out + 0.5) / e_out),
-        low=low / (1.0 - low) * scale,
-        high=high / (1.0 - high) * scale if high < 1.0 else float("inf"),
-        chance=float(binom.sf(int(n_in) - 1, int(n_in + n_out), e_in / (e_in + e_out))),
-    )
+def _hourly(minutes: Floats, hours: int) -> Floats:
+    """Sums of the minutes of each hour."""
+    full = np.pad(minutes, (0, hours * _HOUR_MINUTES - len(minutes)))
+    return np.asarray(full.reshape(hours, -1).sum(axis=1), dtype=np.float64)
 
 
 def shifted_chance(places: Sequence[Place], span_s: float) -> float:

@@ -55,7 +55,9 @@ CHECKS = Table(
             column("n_out", WHOLE, "the other incidents", required=True),
             column("exposure_in", REAL, "requests near an event", required=True),
             column("exposure_out", REAL, "the other requests", required=True),
-            column("rr", REAL, "rate ratio near to elsewhere; half an incident lent to each side"),
+            column(
+                "rr", REAL, "rate ratio near to elsewhere, hour by hour (Mantel-Haenszel); NULL: unbounded"
+            ),
             column("lo", REAL, "lower end of its exact 95 % interval", required=True),
             column("hi", REAL, "upper end; NULL: unbounded"),
             column("p_exact", REAL, "chance of as many near events if these did nothing", required=True),
@@ -64,6 +66,12 @@ CHECKS = Table(
                 "p_placebo", REAL, "the same where there can be no effect: should be large", required=True
             ),
             column("q", REAL, "false discovery rate over all checks; NULL: not testable"),
+            column("attributable_errors", REAL, "errors that a lift accounts for, none twice; NULL: no lift"),
+            column(
+                "n_core", WHOLE, "incidents when the mechanism brings most of its errors; NULL: not stated"
+            ),
+            column("core_share", REAL, "share of the requests near an event that come then"),
+            column("shape", TEXT, "as_told, elsewhere, unclear: do they come when the mechanism says?"),
             column(
                 "verdict",
                 TEXT,

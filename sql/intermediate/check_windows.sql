@@ -1,6 +1,7 @@
 -- Grain: one row per event of a cause and place where it could cause errors: a target group, or one target
 -- of it where targets are pods. `opens_at` to `closes_at` is when such errors would come. The windows are
--- the core of each cause's mechanism, on purpose plainer than its likelihood: they check it.
+-- the core of each cause's mechanism, on purpose plainer than its likelihood: they check it. Where one law rules
+-- the lags, more than half of the errors come from `core_opens_at` to `core_closes_at`; else these are null.
 
 with
 
@@ -10,16 +11,19 @@ spans as (
         known.cause,
         known.anchor,
         known.opens_s,
-        known.closes_s
+        known.closes_s,
+        known.core_opens_s,
+        known.core_closes_s
     from (
         values
-        ('scale_in', 'left', -5.0, 90.0),
-        ('spot_interruption', 'left', -5.0, 90.0),
-        ('new_node', 'joined', 0.0, 180.0),
-        ('draining_pod', 'left', -2.0, 20.0),
-        ('target_crash', 'left', -5.0, 65.0),
-        ('deregistration_delay_expired', 'delay', -5.0, 5.0)
-    ) as known (cause, anchor, opens_s, closes_s)
+        ('scale_in', 'left', -5.0, 90.0, -5.0, 30.0),
+        ('spot_interruption', 'left', -5.0, 90.0, -5.0, 30.0),
+        ('new_node', 'joined', 0.0, 180.0, 0.0, 60.0),
+        ('draining_pod', 'left', -2.0, 20.0, -1.0, 8.0),
+        ('target_crash', 'left', -5.0, 65.0, null, null),
+        ('deregistration_delay_expired', 'delay', -5.0, 5.0, -1.0, 2.0),
+        ('kube_proxy_restart', 'event', -5.0, 60.0, -5.0, 5.0)
+    ) as known (cause, anchor, opens_s, closes_s, core_opens_s, core_closes_s)
 
 ),
 
@@ -32,6 +36,8 @@ subjects as (
         coalesce(spans.anchor, 'event') as anchor,
         coalesce(spans.opens_s, -5.0) as opens_s,
         coalesce(spans.closes_s, 60.0) as closes_s,
+        spans.core_opens_s,
+        spans.core_closes_s,
         coalesce(lifetimes.private_ip, events.pod_ip, events.private_ip) as address,
         coalesce(lifetimes.node_name, events.node_name) as node_name,
         coalesce(lifetimes.service, events.service) as service,
@@ -152,26 +158,32 @@ placed as (
     union all
     select * from on_nodes
 
+),
+
+timed as (
+
+    select
+        placed.*,
+        seconds_after(
+            placed.happened_at,
+            case when placed.anchor = 'delay' then check_groups.deregistration_delay_s else 0.0 end
+        ) as starts_at
+    from placed
+    inner join check_groups
+        on placed.at_group = check_groups.target_group_arn
+    where
+        placed.happened_at is not null
+        and (placed.target_group_arn is null or placed.target_group_arn = placed.at_group)
+
 )
 
 select distinct
-    placed.cause,
-    placed.cluster_id,
-    placed.at_group as target_group_arn,
-    placed.at_target as target_ip,
-    seconds_after(
-        placed.happened_at,
-        placed.opens_s - placed.uncertainty_s
-        + case when placed.anchor = 'delay' then check_groups.deregistration_delay_s else 0.0 end
-    ) as opens_at,
-    seconds_after(
-        placed.happened_at,
-        placed.closes_s + placed.uncertainty_s
-        + case when placed.anchor = 'delay' then check_groups.deregistration_delay_s else 0.0 end
-    ) as closes_at
-from placed
-inner join check_groups
-    on placed.at_group = check_groups.target_group_arn
-where
-    placed.happened_at is not null
-    and (placed.target_group_arn is null or placed.target_group_arn = placed.at_group)
+    cause,
+    cluster_id,
+    at_group as target_group_arn,
+    at_target as target_ip,
+    seconds_after(starts_at, opens_s - uncertainty_s) as opens_at,
+    seconds_after(starts_at, closes_s + uncertainty_s) as closes_at,
+    seconds_after(starts_at, core_opens_s - uncertainty_s) as core_opens_at,
+    seconds_after(starts_at, core_closes_s + uncertainty_s) as core_closes_at
+from timed

@@ -62,6 +62,8 @@ def main() -> None:
                     "target_ip": [mine[n % len(mine)] for n in range(opens.size)],
                     "opens_at": [START + timedelta(seconds=float(at)) for at in opens],
                     "closes_at": [START + timedelta(seconds=float(at) + 60.0) for at in opens],
+                    "core_opens_at": [START + timedelta(seconds=float(at)) for at in opens],
+                    "core_closes_at": [START + timedelta(seconds=float(at) + 10.0) for at in opens],
                 }
             )
             stage.check(cause, f"group-{number}", windows)

@@ -6,7 +6,7 @@ Run as a script; it prints and asserts nothing.
 import random
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 import polars as pl
 import psutil
@@ -16,19 +16,21 @@ from pipeline.timeline.base import frame
 from pipeline.timeline.lifetimes import reconcile
 from pipeline.timeline.lifetimes_logs import SIGHTINGS
 
+Rows: TypeAlias = list[dict[str, Any]]
+
 NODES, PODS = 1_000, 50_000
 DAY = datetime(2026, 3, 2, tzinfo=UTC)
 
 
-def event(rows: list[dict[str, Any]], kind: str, at: datetime, source: str, **columns: object) -> None:
+def event(rows: Rows, kind: str, at: datetime, source: str, **columns: object) -> None:
     """Add one row of `events`."""
     own = f"{len(rows):08d}"
     base = {"event_id": own, "occurred_at": at, "uncertainty_s": 1.0, "source": source, "kind": kind}
     rows.append({**base, "source_ref": "made", **columns})
 
 
-def node(rows: list[dict[str, Any]], number: int, start: datetime, end: datetime) -> str:
-    """Add one instance's events, every second one known to CloudTrail; return its node name."""
+def node(rows: Rows, number: int, start: datetime, end: datetime | None) -> str:
+    """Add the events of one instance, which may stay; return its node name."""
     name, ip = f"ip-10-{number // 250 % 250}-{number % 250}-7.eu-west-1.compute.internal", None
     ip = f"10.{number // 250 % 250}.{number % 250}.7"
     who = {"instance_id": f"i-{number:017x}"}
@@ -39,6 +41,8 @@ def node(rows: list[dict[str, Any]], number: int, start: datetime, end: datetime
     event(
         rows, "target_registered", start + timedelta(seconds=70), "cloudtrail", target_group_arn="tg", **who
     )
+    if end is None:
+        return name
     event(
         rows, "target_deregistered", end - timedelta(seconds=60), "cloudtrail", target_group_arn="tg", **who
     )
@@ -47,7 +51,7 @@ def node(rows: list[dict[str, Any]], number: int, start: datetime, end: datetime
     return name
 
 
-def pod(rows: list[dict[str, Any]], number: int, node_name: str, start: datetime, end: datetime) -> None:
+def pod(rows: Rows, number: int, node_name: str, start: datetime, end: datetime) -> None:
     """Add one pod's events; its address comes around again every 5,000 pods."""
     who = {
         "pod_uid": f"u-{number}",
@@ -67,7 +71,7 @@ def pod(rows: list[dict[str, Any]], number: int, node_name: str, start: datetime
 def world() -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """Events, settings and sightings."""
     random.seed(7)
-    rows: list[dict[str, Any]] = []
+    rows: Rows = []
     starts = [DAY + timedelta(seconds=random.uniform(0, 80_000)) for _ in range(NODES)]  # noqa: S311 - no secret
     names = [node(rows, n, at, at + timedelta(hours=2)) for n, at in enumerate(starts)]
     settings = []

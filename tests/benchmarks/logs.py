@@ -7,15 +7,15 @@ from pathlib import Path
 
 from tests.support.alb_lines import START, object_key, object_lines
 
-_NODES = 4
+NODES = 4
+"""Nodes of the load balancer; each writes an object every five minutes."""
 
 
-def write_object(folder: Path, seed: int, lines: int) -> tuple[int, int]:
+def write_object(folder: Path, seed: int, lines: int, errors: float = 0.0005) -> tuple[int, int]:
     """Write one object of one load balancer node and five minutes; returns its raw and compressed size."""
-    end = START + timedelta(minutes=5 * (seed // _NODES + 1))
-    raw = "".join(
-        f"{line}\n" for line in object_lines(seed, lines, start=end - timedelta(minutes=5))
-    ).encode()
+    end = START + timedelta(minutes=5 * (seed // NODES + 1))
+    entries = object_lines(seed, lines, start=end - timedelta(minutes=5), errors=errors)
+    raw = "".join(f"{line}\n" for line in entries).encode()
     packed = gzip.compress(raw, 6)
     path = folder / object_key(seed, end)
     path.parent.mkdir(parents=True, exist_ok=True)

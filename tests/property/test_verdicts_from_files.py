@@ -86,3 +86,14 @@ def test_what_tells_nothing_new_changes_no_verdict(change: str, world: tuple[str
     assert before["trace_id"].equals(after["trace_id"])
     assert before["cause"].to_list() == after["cause"].to_list()
     assert (before["confidence"] - after["confidence"]).abs().max() == pytest.approx(0.0, abs=CLOSE)
+
+
+@few
+@given(world=worlds, days=st.integers(1, 400))
+def test_the_same_incident_on_another_day_gets_the_same_verdicts(world: tuple[str, int], days: int) -> None:
+    _, before, _ = usual(*world)
+    with tempfile.TemporaryDirectory() as name:
+        after, _ = tiny_world.verdicts(tiny_world.make(*world, Path(name), days_later=days))
+    assert before["cause"].to_list() == after["cause"].to_list()
+    assert before["runner_up"].to_list() == after["runner_up"].to_list()
+    assert (before["confidence"] - after["confidence"]).abs().max() == pytest.approx(0.0, abs=CLOSE)

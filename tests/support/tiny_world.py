@@ -1,12 +1,16 @@
 """A simulated cluster with little traffic, as files: what the invariants are tried on, end to end."""
 
 import gzip
+import json
 import os
 import random
 import re
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import polars as pl
 
 from fixtures.world.run import generate
@@ -20,9 +24,10 @@ _INSTANCE = re.compile(r"\bi-0[0-9a-f]{16}\b")
 _NODE = re.compile(r"\bip-(\d+-\d+-\d+-\d+)\.[a-z0-9-]+\.compute\.internal\b")
 
 
-def make(scenario: str, seed: int, folder: Path) -> Path:
-    """Write logs, timeline and truth below the folder."""
+def make(scenario: str, seed: int, folder: Path, *, days_later: int = 0) -> Path:
+    """Write logs, timeline and truth below the folder; the same world can take place on another day."""
     world = SCENARIOS[scenario](seed)
+    world.start += np.timedelta64(days_later, "D")
     for service in world.services:
         service.rps *= SHARE
     generate(world, folder)
@@ -89,18 +94,62 @@ def rename_nodes(folder: Path, draw: random.Random) -> None:
     def node(found: re.Match[str]) -> str:
         return known.setdefault(found[0], f"worker-{draw.getrandbits(40):010x}.example.internal")
 
-    for path in (p for p in (folder / "timeline").rglob("*") if p.is_file()):
+    _change_dumps(folder, "*", lambda text: _NODE.sub(node, _INSTANCE.sub(instance, text)))
+
+
+def shuffle_records(folder: Path, draw: random.Random) -> None:
+    """Any order of what the dumps list; a watch has the order in which things happened."""
+
+    def shuffled(text: str) -> str:
+        dump: dict[str, Any] = json.loads(text)
+        for value in dump.values():
+            if isinstance(value, list):
+                draw.shuffle(value)
+        return json.dumps(dump)
+
+    _change_dumps(folder, "*.json", shuffled)
+    _change_dumps(folder, "*.json.gz", shuffled)
+
+
+def add_a_node_elsewhere(folder: Path, draw: random.Random) -> None:
+    """Another group of another cluster launches and loses a node, days before."""
+    before = timedelta(days=draw.randrange(20, 40))
+
+    def moved(activity: dict[str, Any]) -> dict[str, Any]:
+        times = {name: datetime.fromisoformat(activity[name]) - before for name in ("StartTime", "EndTime")}
+        text = _INSTANCE.sub("i-0ffffffffffffff01", json.dumps(activity))
+        text = text.replace(activity["AutoScalingGroupName"], "elsewhere")
+        elsewhere: dict[str, Any] = json.loads(text)
+        own = {"ActivityId": f"00000000-{activity['ActivityId'][9:]}"}
+        return elsewhere | own | {name: at.isoformat() for name, at in times.items()}
+
+    def added(text: str) -> str:
+        dump: dict[str, Any] = json.loads(text)
+        group = dump["Activities"][0]["AutoScalingGroupName"]
+        mine = [
+            one for one in dump["Activities"] if one["AutoScalingGroupName"] == group and "EndTime" in one
+        ]
+        dump["Activities"] += [moved(one) for one in mine[:4]]
+        return json.dumps(dump)
+
+    _change_dumps(folder, "describe-scaling-activities.json", added)
+
+
+def _change_dumps(folder: Path, pattern: str, change: Callable[[str], str]) -> None:
+    """Rewrite dumps, packed or not; the time of a file says until when it saw, and stays."""
+    for path in sorted(p for p in (folder / "timeline").rglob(pattern) if p.is_file()):
         is_packed = path.suffix == ".gz"
         taken = path.stat()
-        text = (gzip.decompress(path.read_bytes()) if is_packed else path.read_bytes()).decode()
-        text = _NODE.sub(node, _INSTANCE.sub(instance, text))
+        text = change((gzip.decompress(path.read_bytes()) if is_packed else path.read_bytes()).decode())
         path.write_bytes(gzip.compress(text.encode(), mtime=0) if is_packed else text.encode())
-        os.utime(path, (taken.st_atime, taken.st_mtime))  # says until when it saw
+        os.utime(path, (taken.st_atime, taken.st_mtime))
 
 
 CHANGES: dict[str, Callable[[Path, random.Random], None]] = {
     "lines in another order": shuffle_lines,
     "objects split": split_objects,
     "nodes renamed": rename_nodes,
+    "records in another order": shuffle_records,
+    "a node elsewhere, long before": add_a_node_elsewhere,
 }
 """What must change no verdict."""

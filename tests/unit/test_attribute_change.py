@@ -3,13 +3,15 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
-from scipy.stats import binomtest
+from scipy.stats import binom, binomtest
 
 from pipeline.attribute.change import ALL, Side, compare
 from pipeline.report.change import sentence
 
+ONE, TENTH = 1_000_000, 100_000
 START = datetime(2026, 3, 2, tzinfo=UTC)
 
 
@@ -97,3 +99,68 @@ def test_all_causes_together_come_last_without_a_test_of_their_own() -> None:
     assert found["cause"].to_list()[-1] == ALL
     assert row(found, ALL)["q"] is None
     assert (row(found, ALL)["before"], row(found, ALL)["after"]) == (12, 3)
+
+
+def drawn(rng: np.random.Generator, requests: int, fates: float, burst: float, *causes: str) -> Side:
+    """Fates at a rate, each with a geometric number of errors within a second on one target."""
+    parts = []
+    for cause in causes:
+        number = rng.poisson(fates)
+        sizes = rng.geometric(burst, number)
+        at = np.repeat(np.arange(number) * 60_000_000, sizes) + np.arange(sizes.sum()) % 1000
+        parts.append(pl.DataFrame({"cause": [cause] * int(sizes.sum()), "time": at}, schema=_DRAWN))
+    errors = pl.concat(parts).with_columns(
+        (pl.lit(START) + pl.duration(microseconds="time")).alias("time"),
+        pl.lit(None, pl.String).alias("event_id"),
+        pl.lit("10.0.0.1").alias("target_ip"),
+        pl.lit("app/shop/1").alias("elb"),
+    )
+    return Side("window", requests, errors)
+
+
+_DRAWN = {"cause": pl.String, "time": pl.Int64}
+
+
+@pytest.mark.parametrize("burst", [0.999999, 0.2])
+@pytest.mark.parametrize(("true", "later"), [(1.0, ONE), (1.0, TENTH), (0.25, ONE)])
+def test_the_interval_holds_the_true_ratio_at_least_as_often_as_it_says(
+    burst: float, true: float, later: int
+) -> None:
+    rng = np.random.default_rng(8)
+    held = told = 0
+    for _ in range(300):
+        before = drawn(rng, ONE, 30.0, burst, "racy")
+        found = compare(before, drawn(rng, later, 30.0 * true * later / ONE, burst, "racy"))
+        if found.height:
+            told += 1
+            held += found["low"][0] <= true <= (found["high"][0] or float("inf"))
+    assert held >= 0.94 * told
+
+
+def test_where_nothing_changed_few_answers_name_any_cause() -> None:
+    """Twenty causes, half the traffic afterwards: one answer in twenty may name a change."""
+    rng = np.random.default_rng(9)
+    names = [f"cause_{n}" for n in range(20)]
+    wrong = 0
+    for _ in range(80):
+        found = compare(drawn(rng, ONE, 30.0, 0.5, *names), drawn(rng, ONE // 2, 15.0, 0.5, *names))
+        told = found.filter(pl.col("cause") != ALL)
+        wrong += (told["verdict"] != "not_shown").any()
+    assert wrong <= 0.05 * 80 + 5
+
+
+def test_chances_and_their_false_discovery_rates_are_those_of_the_books() -> None:
+    """Twice the smaller binomial tail; then Benjamini and Hochberg: the smallest m·p/k from one's rank on."""
+    counts = {"a": (40, 12), "b": (30, 28), "c": (9, 1), "d": (0, 7), "e": (25, 41)}
+    before = side(ONE, None, **{cause: earlier for cause, (earlier, _) in counts.items()})
+    found = compare(before, side(ONE // 2, None, **{cause: later for cause, (_, later) in counts.items()}))
+    chances = {}
+    for cause, (earlier, later) in counts.items():
+        tails = (binom.sf(later - 1, earlier + later, 1 / 3), binom.cdf(later, earlier + later, 1 / 3))
+        chances[cause] = min(1.0, 2.0 * min(tails))
+    ranked = sorted(chances, key=lambda cause: chances[cause])
+    for place, cause in enumerate(ranked):
+        q = min(
+            len(ranked) * chances[other] / (rank + 1) for rank, other in enumerate(ranked) if rank >= place
+        )
+        assert row(found, cause)["q"] == pytest.approx(min(q, 1.0))

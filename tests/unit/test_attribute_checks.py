@@ -9,6 +9,8 @@ import pytest
 from pipeline.attribute import checks, doses
 from pipeline.attribute.doses import compare
 from pipeline.model import CHECKS, DOSE_RESPONSES, Window
+from pipeline.report.facts import Trust
+from pipeline.report.findings import sections
 from tests.support import small_world
 
 HOURS = 5
@@ -48,6 +50,40 @@ def test_errors_at_pod_exits_are_lifted_and_the_placebos_are_not() -> None:
     assert found["sentence"].startswith(
         "9 of 11 incidents follow one of the 12 draining_pod events (rate ratio "
     )
+    assert found["sentence"].endswith("9 of the 9 come when the mechanism says (4.1 by chance)")
+    assert found["shape"] == "as_told"
+    assert found["attributable_errors"] == pytest.approx(9.0 * (1.0 - 1.0 / found["rr"]))
+
+
+def test_errors_that_follow_at_the_wrong_time_are_lifted_and_said_to_be_late() -> None:
+    late = [at + 10.0 + n for n, at in enumerate(EXITS[:9])]
+    found = row(checked({"pods": exits(*EXITS), "errors": errors(*late, 5100.0)}), "draining_pod")
+    assert (found["verdict"], found["shape"], found["n_core"]) == ("lifted", "elsewhere", 0)
+    assert found["sentence"].endswith(", but only 0 of the 9 come when the mechanism says (4.1 by chance)")
+    trust = Trust(checks=[found])
+    assert [label for label, _ in sections(trust)] == ["Checked against the whole window"]
+
+
+def test_errors_near_events_of_two_causes_are_accounted_for_once() -> None:
+    """A pod exits whenever a node leaves: both are lifted, neither may claim the errors of both."""
+    moments = EXITS[:4]
+    nodes = [{"target": n + 1, "left": at} for n, at in enumerate(moments)]
+    burst = [{"shape": "closed_midway", "at": at + 0.5, "target": 1 + n} for n, at in enumerate(moments)]
+    more = errors(*[at + 3.0 for at in moments], *[at + 6.0 for at in moments])
+    found = checked({"nodes": nodes, "pods": exits(*moments), "errors": [*burst, *more]})
+    lifted = found.filter(pl.col("verdict") == "lifted")
+    assert {"draining_pod", "scale_in"} <= set(lifted["cause"])
+    assert lifted["attributable_errors"].sum() <= 12.0 + 1e-9
+    assert found.filter(pl.col("verdict") != "lifted")["attributable_errors"].null_count() == found.height - (
+        lifted.height
+    )
+
+
+def test_a_cause_with_several_laws_of_lags_states_no_core() -> None:
+    moments = [at + 0.5 for at in EXITS]
+    crashes = [{"kind": "container_crashed", "at": at, "target": 1} for at in EXITS]
+    found = row(checked({"events": crashes, "errors": errors(*moments)}), "target_crash")
+    assert (found["shape"], found["n_core"], found["core_share"]) == (None, None, None)
 
 
 def test_errors_that_have_nothing_to_do_with_deploys_are_a_negative_finding() -> None:

@@ -1,9 +1,11 @@
 """What remedies save: least effort first, with the chance of how often such events come again."""
 
 import numpy as np
+import polars as pl
 import pytest
 from scipy.stats import chi2
 
+from pipeline.attribute import causes
 from pipeline.engine.duckdb import Engine
 from pipeline.report.counterfactual import recurrence
 from pipeline.report.summary import summarise
@@ -33,14 +35,38 @@ def test_nothing_saved_is_nothing_expected() -> None:
     assert recurrence(np.zeros(0)) == (0.0, 0.0)
 
 
-def test_the_interval_holds_the_true_mean_of_bursts_about_as_often_as_it_says() -> None:
+@pytest.mark.parametrize("fates", [3, 12, 60])
+@pytest.mark.parametrize("burst", [0.999999, 0.2])
+def test_the_interval_holds_the_true_mean_about_as_often_as_it_says(fates: int, burst: float) -> None:
+    """Fates come at a rate and bring a geometric number of errors; one that shows no fate is in no report."""
     rng = np.random.default_rng(5)
+    held = told = 0
+    for _ in range(400):
+        sizes = rng.geometric(burst, rng.poisson(fates)).astype(float)
+        if sizes.size:
+            low, high = recurrence(sizes)
+            told += 1
+            held += low <= fates / burst <= high
+    assert held >= (0.88 if fates == 3 else 0.93) * told
+
+
+def test_of_doubtful_verdicts_the_interval_holds_what_was_really_theirs() -> None:
+    """Single errors, each rightly blamed with its own probability: the interval is for the true rate."""
+    rng = np.random.default_rng(6)
     held = 0
-    for _ in range(300):
-        sizes = rng.geometric(0.2, rng.poisson(12)).astype(float)
-        low, high = recurrence(sizes)
-        held += low <= 12 * 5.0 <= high
-    assert held >= 0.93 * 300
+    for _ in range(400):
+        sure = rng.uniform(0.5, 1.0, rng.poisson(20.0 / 0.75))
+        low, high = recurrence(sure, doubt=float((sure * (1.0 - sure)).sum()))
+        held += low <= 20.0 <= high
+    assert held >= 0.94 * 400
+
+
+def test_every_cause_has_an_effort() -> None:
+    with Engine() as engine:
+        known = engine.frame("report/efforts")
+    assert sorted(known["cause"]) == sorted({cause.id for cause in causes.load()} - {"unexplained"})
+    places = known.group_by("effort").agg(pl.col("place").unique()).explode("place")
+    assert dict(places.iter_rows()) == {"setting": 1, "rollout": 2, "application": 3, "investigation": 4}
 
 
 def test_remedies_come_by_effort_and_then_by_errors_saved() -> None:
@@ -55,3 +81,4 @@ def test_remedies_come_by_effort_and_then_by_errors_saved() -> None:
     for row in rows:
         assert row["next_low"] <= row["saved"] <= row["next_high"]
         assert row["low"] <= row["saved"] <= row["high"]
+    assert sum(row["saved"] for row in rows) <= summary.gateway_errors

@@ -43,6 +43,9 @@ CHECK: dict[str, Any] = {
     "p_permutation": 1.0,
     "p_placebo": 0.6,
     "q": 1.0,
+    "n_core": 0,
+    "core_share": 0.4,
+    "shape": "unclear",
     "verdict": "no_lift",
     "sentence": "no error coincided with any of the 14 scale_in events (rate ratio 0.0, 0.0–0.2)",
 }
