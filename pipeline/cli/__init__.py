@@ -141,6 +141,7 @@ def pull(
     lb: opt.LoadBalancer = None,
     store: opt.Store = None,
     max_reject_share: opt.MaxRejectShare = None,
+    redact: opt.Redact = None,
     quiet: opt.Quiet = False,
 ) -> None:
     """Read logs and timeline dumps into the lake; running it again adds nothing.
@@ -151,8 +152,9 @@ def pull(
       forensics pull --logs s3://my-logs/prefix --since 24h
       forensics pull --logs ./alb-logs --timeline ./dumps --store ./lake
       forensics pull --logs s3://my-logs/prefix --aws --since 24h
+      forensics pull --logs s3://my-logs/prefix --redact truncate --store ./lake
     """
-    settings = config.load(store=store, max_reject_share=max_reject_share)
+    settings = config.load(store=store, max_reject_share=max_reject_share, redact=redact)
     window = config.window(since, until, datetime.now(UTC))
     pulled = pull_logs(logs, timeline, window, lb, settings, _progress(quiet=quiet), aws=bool(aws))
     remark_on(pulled.logs, pulled.problems, pulled.discovered)

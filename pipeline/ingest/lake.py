@@ -12,18 +12,21 @@ from typing import Self
 
 import pyarrow as pa
 
-from pipeline.errors import StoreError
+from pipeline.errors import StoreError, UsageError
 from pipeline.ingest import grouped, keys, replace
-from pipeline.ingest.ledger import FileEntry, Ledger, ObjectEntry
+from pipeline.ingest.ledger import PLAIN, FileEntry, Ledger, ObjectEntry, RedactionRule
 from pipeline.ingest.lock import WriterLock
 from pipeline.ingest.parquet import UNFINISHED
 from pipeline.ingest.stored import STORED
-from pipeline.model import FIELD_LAYOUTS, OBJECTS, Table, Window
+from pipeline.model import COVERAGE, EVENTS, FIELD_LAYOUTS, METRICS, OBJECTS, SETTINGS, Table, Window
+from pipeline.redaction import Redaction
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _GRACE_US = 3_600_000_000
 """A retired file stays this long for readers that hold an older list."""
+_TIMELINE = ("timeline", *(table.name for table in (EVENTS, COVERAGE, SETTINGS, METRICS)))
+"""Folders of the timeline's part of a store."""
 _PATIENCE_S = 10.0
 """A writer waits this long for another one; cleaning up after a crash takes less."""
 
@@ -40,6 +43,8 @@ class Lake:
         """Use :meth:`open`."""
         self.root = root
         self.ledger = ledger
+        self.redaction: Redaction | None = None
+        """How rows are redacted before they are written here; :meth:`redact` sets it."""
         self._lock = WriterLock(root / "lock")
         self._committing = threading.Lock()
         self._is_writer = False
@@ -69,6 +74,34 @@ class Lake:
     ) -> None:
         """Close the ledger."""
         self.ledger.close()
+
+    @property
+    def redaction_rule(self) -> RedactionRule | None:
+        """How the store is redacted, for good; None while it is empty and nobody has said."""
+        return self.ledger.redaction_rule
+
+    def redact(self, wanted: Redaction | None) -> None:
+        """Redact in this way what comes in from now on; None: not at all. The store keeps to its first way.
+
+        Raises:
+            UsageError: the store holds what came in in another way.
+            StoreError: the ledger cannot be written.
+        """
+        rule = _rule(wanted)
+        is_empty = not any((self.root / name).exists() for name in _TIMELINE)
+        agreed = self.ledger.agree_on_redaction(rule, is_empty=is_empty)
+        if agreed != rule:
+            raise UsageError(f"{self.root}: {_difference(agreed, rule)}")
+        self.redaction = wanted
+
+    def refuse_mixture(self) -> None:
+        """Stop before rows come in that are redacted in another way than the store.
+
+        Raises:
+            StoreError: :meth:`redact` was not called, or another process called it in another way.
+        """
+        if (self.redaction_rule or RedactionRule(PLAIN)) != _rule(self.redaction):
+            raise StoreError(f"{self.root}: the store is redacted in another way; nothing was changed")
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -286,6 +319,23 @@ class Lake:
             for place, _, _ in os.walk(self.root / folder, topdown=False):
                 with contextlib.suppress(OSError):  # not empty
                     Path(place).rmdir()
+
+
+def _rule(redaction: Redaction | None) -> RedactionRule:
+    return RedactionRule(PLAIN) if redaction is None else RedactionRule(redaction.mode, redaction.key_check)
+
+
+def _difference(agreed: RedactionRule, wanted: RedactionRule) -> str:
+    """Why one store cannot be filled in two ways."""
+    ways_out = "give a new --store, or leave --redact and FORENSICS_REDACT out"
+    if agreed.mode == PLAIN:
+        return f"holds what is not redacted, and --redact {wanted.mode} would mix the two; {ways_out}"
+    if agreed.mode != wanted.mode:
+        return f"is redacted with --redact {agreed.mode}, and {wanted.mode} would mix the two; {ways_out}"
+    return (
+        "is redacted with another key, and one client would become two; give that key "
+        "(FORENSICS_REDACT_KEY or FORENSICS_REDACT_KEY_FILE), or a new --store"
+    )
 
 
 def _table(rows: Sequence[tuple[object, ...]], table: Table) -> pa.Table:

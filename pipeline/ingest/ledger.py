@@ -75,6 +75,18 @@ _FILE_COLUMNS = [one.name for one in fields(FileEntry)]
 FILE_COLUMNS = ", ".join(f"files.{name}" for name in _FILE_COLUMNS)
 """For queries whose rows become a FileEntry."""
 
+PLAIN = "none"
+"""Mode of a store that is not redacted."""
+
+
+@dataclass(frozen=True)
+class RedactionRule:
+    """How a store is redacted: ``none`` or a mode, and what tells its key from others (not the key)."""
+
+    mode: str
+    key_check: str | None = None
+
+
 NewFiles = Iterable[tuple[FileEntry, Sequence[str]]]
 """Files, each with the locators of the objects in it."""
 
@@ -215,6 +227,27 @@ class Ledger:
         with self._transaction() as connection:
             connection.execute("update objects set etag = ? where locator = ?", (etag, locator))
 
+    @property
+    def redaction_rule(self) -> RedactionRule | None:
+        """How the store is redacted; None while nobody has said."""
+        if not self.ask("select 1 from sqlite_master where name = 'redaction'"):
+            return None  # older, and on media that cannot be written
+        found = self.ask("select mode, key_check from redaction")
+        return None if not found else RedactionRule(str(found[0][0]), _text(found[0][1]))
+
+    def agree_on_redaction(self, wanted: RedactionRule, *, is_empty: bool) -> RedactionRule:
+        """The rule of the store, which becomes ``wanted`` while it holds nothing (``is_empty`` says so).
+
+        A store from before rules were kept is not redacted.
+        """
+        with self._transaction() as connection:
+            (has_objects,) = connection.execute("select exists (select 1 from objects)").fetchone()
+            if is_empty and not has_objects:
+                _set_redaction(connection, wanted)
+            elif self.redaction_rule is None:
+                _set_redaction(connection, RedactionRule(PLAIN))
+        return self.redaction_rule or wanted
+
     def field_layouts(self) -> list[tuple[object, ...]]:
         """Rows of the table `field_layouts`, first seen first."""
         return self.ask(
@@ -237,6 +270,14 @@ class Ledger:
         if paths:
             with self._transaction() as connection:
                 connection.executemany("delete from retired_files where path = ?", [(p,) for p in paths])
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _set_redaction(connection: sqlite3.Connection, rule: RedactionRule) -> None:
+    connection.execute("insert or replace into redaction values (1, ?, ?)", (rule.mode, rule.key_check))
 
 
 def _retire(connection: sqlite3.Connection, paths: Sequence[str], now: int) -> None:

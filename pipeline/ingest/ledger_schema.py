@@ -60,7 +60,15 @@ create table object_layouts (
 )
 """
 
-_STEPS = (_FIRST, _CHECKS_AND_RETENTION, _KINDS_AND_LAYOUTS)
+_REDACTION = """
+create table redaction (
+    id integer primary key check (id = 1),
+    mode text not null,
+    key_check text
+)
+"""
+
+_STEPS = (_FIRST, _CHECKS_AND_RETENTION, _KINDS_AND_LAYOUTS, _REDACTION)
 VERSION = len(_STEPS)
 
 

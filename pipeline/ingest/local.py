@@ -116,14 +116,15 @@ class StandardInput:
 
     is_remote = False
 
-    def __init__(self, stream: BinaryIO | None = None) -> None:
-        """Take standard input, or a stream in its place."""
+    def __init__(self, stream: BinaryIO | None = None, *, on_disk: bool = True) -> None:
+        """Take standard input, or a stream in its place; ``on_disk``: a large one may wait in a file."""
+        self._in_memory = _IN_MEMORY if on_disk else None
         self._stream = stream or sys.stdin.buffer
         self._payload: Payload | None = None
 
     def candidates(self, window: Window) -> Iterator[Candidate]:  # noqa: ARG002 - the stream was asked for
         """The stream, read to its end: its content decides whether it is known."""
-        self._payload = spooled(iter(lambda: self._stream.read(_PIECE), b""), _IN_MEMORY)
+        self._payload = spooled(iter(lambda: self._stream.read(_PIECE), b""), self._in_memory)
         content = self._payload.content_hash
         yield Candidate(f"-:{content}", "-", content, self._payload.size, by_name=False)
 
