@@ -19,8 +19,10 @@ MOST_BYTES = 256 << 20
 """Inflated bytes of one packed file; a trail's files are far smaller."""
 
 _ARN = re.compile(
-    r"(arn:aws[a-z-]*:(?:iam|sts)::\d*:(?:user|federated-user|assumed-role/[^/\s\"']+))/([^\s\"',;)]+)"
+    r"(arn:aws[a-z-]*:(?:iam|sts)::\d*:(?:user|federated-user|assumed-role/(?!AWSServiceRoleFor)[^/\s\"']+))"
+    r"/([^\s\"',;)]+)"
 )
+"""A user, or the session of a role; those of AWS's own service roles are named after the service."""
 _INSTANCE = re.compile(r"i-[0-9a-f]{8,17}")
 _MAIL = re.compile(r"[\w.%+'-]+@(?:[\w-]+\.)+[A-Za-z]{2,}\b")
 _NO_PERSON = "system:"
