@@ -67,7 +67,8 @@ def main() -> None:
         sys.exit(0)
     except Exception as problem:  # noqa: BLE001 - the last resort: a defect, but never a page of traceback
         if os.environ.get("FORENSICS_DEBUG"):
-            traceback.print_exc()
+            for line in traceback.format_exc().splitlines():
+                remark(line)
         remark(
             f"forensics: defect: {type(problem).__name__}: {problem}; "
             "FORENSICS_DEBUG=1 shows where, please report it"

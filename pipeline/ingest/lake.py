@@ -52,13 +52,13 @@ class Lake:
 
     @classmethod
     def open(cls, store: Path) -> Self:
-        """Open a store, creating it where there is none; what a crash left behind is removed.
+        """Open a store; what a crash left behind is removed. A new one is for its owner's eyes only.
 
         Raises:
             StoreError: the folder cannot be used.
         """
         try:
-            store.mkdir(parents=True, exist_ok=True)
+            store.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as problem:
             raise StoreError(f"{store}: cannot be used as a store: {problem.strerror}") from problem
         lake = cls(store, Ledger(store / "ledger.sqlite"))

@@ -101,6 +101,8 @@ class Ledger:
         self._connection = self._connect(path)
 
     def _connect(self, path: Path) -> sqlite3.Connection:
+        if path.is_symlink():
+            raise StoreError(f"{path}: is a link; a ledger lies in its store, so that one lock guards it")
         uri = path.absolute().as_uri()
         try:
             return self._opened(f"{uri}?mode=rwc", prepare=True)

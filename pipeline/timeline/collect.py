@@ -56,7 +56,7 @@ def collect(
     refuse_full(folder)
     partial = folder.parent / f".{folder.name}.{os.getpid()}.partial"
     try:
-        partial.mkdir(parents=True)
+        partial.mkdir(mode=0o700, parents=True)
     except OSError as problem:
         raise StoreError(f"{folder}: {problem.strerror}") from problem
     try:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -40,10 +41,13 @@ def read_documents(root: Path, findings: Findings, scrubber: Scrubber | None = N
     """
     asked_at: dict[Path, datetime] = {}
     for path in _files(root, findings):
-        if path.name == FILE:
-            asked_at |= page_times(path.parent)
         ref = path.name if path == root else path.relative_to(root).as_posix()
         try:
+            if not stat.S_ISREG(path.stat().st_mode):
+                findings.problem(ref, "is no file")  # a pipe would be waited for, a device has no end
+                continue
+            if path.name == FILE:
+                asked_at |= page_times(path.parent)
             for document in _documents(path, ref, asked_at.get(path), findings):
                 value = document.value if scrubber is None else scrubber.scrubbed(document.value)
                 yield replace(document, value=value)

@@ -131,8 +131,9 @@ def verdicts(at: Settings) -> list[tuple[object, ...]]:
 
 def test_the_demo_is_explained_by_the_same_causes_however_it_is_redacted(tmp_path: Path) -> None:
     found = []
-    for mode in (None, "truncate", "hash"):
-        at = settings(tmp_path / str(mode), mode, KEY)  # type: ignore[arg-type]  # a literal in a loop
+    modes: tuple[Mode | None, ...] = (None, "truncate", "hash")
+    for mode in modes:
+        at = settings(tmp_path / str(mode), mode, KEY)
         pull(str(DEMO / "logs"), DEMO / "timeline", Window(), None, at)
         found.append(verdicts(at))
     plain, cut, hashed = found

@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.ingest.arrow import Column
 from tests.support.alb_lines import START, Line, gateway_error, object_name
 from tests.support.other_logs import CheckLine, ConnectionLine, json_lines, put, records
 from tests.support.timeline_dumps import FIXTURES
@@ -239,14 +240,13 @@ def _parquet(path: Path) -> Iterator[bytes]:
     yield repr(file.schema_arrow.metadata).encode()
     with_dictionary: set[str] = set()
     for group in range(file.num_row_groups):
-        about = file.metadata.row_group(group).to_dict()
-        yield repr(about).encode()
-        with_dictionary |= {
-            one["path_in_schema"] for one in about["columns"] if "RLE_DICTIONARY" in one["encodings"]
-        }
+        about = file.metadata.row_group(group)
+        yield repr(about.to_dict()).encode()
+        columns = [about.column(number) for number in range(about.num_columns)]
+        with_dictionary |= {one.path_in_schema for one in columns if "RLE_DICTIONARY" in one.encodings}
     names = sorted(with_dictionary & set(file.schema_arrow.names))
     encoded = pq.ParquetFile(path, read_dictionary=names).read(names)  # with what no row refers to
-    for column in encoded.columns:
-        for piece in column.chunks:
-            if pa.types.is_dictionary(piece.type):
-                yield repr(piece.dictionary.to_pylist()).encode()
+    pieces: list[Column] = [piece for column in encoded.columns for piece in column.chunks]
+    for piece in pieces:
+        if pa.types.is_dictionary(piece.type):
+            yield repr(piece.dictionary.to_pylist()).encode()
