@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from pipeline.errors import StoreError, UsageError
 from pipeline.ingest import grouped, keys, replace
-from pipeline.ingest.ledger import PLAIN, FileEntry, Ledger, ObjectEntry, RedactionRule
+from pipeline.ingest.ledger import FileEntry, Ledger, ObjectEntry, RedactionRule
 from pipeline.ingest.lock import WriterLock
 from pipeline.ingest.parquet import UNFINISHED
 from pipeline.ingest.stored import STORED
@@ -77,7 +77,7 @@ class Lake:
 
     @property
     def redaction_rule(self) -> RedactionRule | None:
-        """How the store is redacted, for good; None while it is empty and nobody has said."""
+        """How the store is redacted, for good; None: not at all, or it is empty and nobody has said."""
         return self.ledger.redaction_rule
 
     def redact(self, wanted: Redaction | None) -> None:
@@ -85,22 +85,30 @@ class Lake:
 
         Raises:
             UsageError: the store holds what came in in another way.
-            StoreError: the ledger cannot be written.
+            StoreError: another process goes on writing, or the store cannot be written.
         """
         rule = _rule(wanted)
-        is_empty = not any((self.root / name).exists() for name in _TIMELINE)
-        agreed = self.ledger.agree_on_redaction(rule, is_empty=is_empty)
-        if agreed != rule:
-            raise UsageError(f"{self.root}: {_difference(agreed, rule)}")
+        if rule != self.redaction_rule:
+            with self._lock.held(_PATIENCE_S) as held:  # who writes now has begun in the former way
+                if not held:
+                    raise self._busy()
+                if rule is None or not self._is_empty:
+                    raise UsageError(f"{self.root}: {_difference(self.redaction_rule, rule)}")
+                self.ledger.set_redaction(rule)
         self.redaction = wanted
 
+    @property
+    def _is_empty(self) -> bool:
+        has_timeline = any((self.root / name).exists() for name in _TIMELINE)
+        return not has_timeline and not self.ledger.ask("select 1 from objects limit 1")
+
     def refuse_mixture(self) -> None:
-        """Stop before rows come in that are redacted in another way than the store.
+        """Stop before rows come in that are redacted in another way than the store; only as the writer.
 
         Raises:
             StoreError: :meth:`redact` was not called, or another process called it in another way.
         """
-        if (self.redaction_rule or RedactionRule(PLAIN)) != _rule(self.redaction):
+        if self.redaction_rule != _rule(self.redaction):
             raise StoreError(f"{self.root}: the store is redacted in another way; nothing was changed")
 
     @contextlib.contextmanager
@@ -252,10 +260,7 @@ class Lake:
         """
         with self._lock.held(_PATIENCE_S) as held:
             if not held:
-                raise StoreError(
-                    f"{self.root}: another process is writing to this store (process "
-                    f"{self._lock.writer}); wait for it to finish"
-                )
+                raise self._busy()
             self._lock.mark()
             self.clean()
             self._is_writer = True
@@ -267,6 +272,12 @@ class Lake:
                 with contextlib.suppress(StoreError):  # else the next one to open the store cleans up
                     self.clean()
                     self._lock.clear()
+
+    def _busy(self) -> StoreError:
+        return StoreError(
+            f"{self.root}: another process is writing to this store (process "
+            f"{self._lock.writer}); wait for it to finish"
+        )
 
     def _recover(self) -> None:
         """Clean up after a writer that did not come to its end."""
@@ -321,17 +332,17 @@ class Lake:
                     Path(place).rmdir()
 
 
-def _rule(redaction: Redaction | None) -> RedactionRule:
-    return RedactionRule(PLAIN) if redaction is None else RedactionRule(redaction.mode, redaction.key_check)
+def _rule(redaction: Redaction | None) -> RedactionRule | None:
+    return None if redaction is None else RedactionRule(redaction.mode, redaction.key_check)
 
 
-def _difference(agreed: RedactionRule, wanted: RedactionRule) -> str:
+def _difference(agreed: RedactionRule | None, wanted: RedactionRule | None) -> str:
     """Why one store cannot be filled in two ways."""
-    ways_out = "give a new --store, or leave --redact and FORENSICS_REDACT out"
-    if agreed.mode == PLAIN:
-        return f"holds what is not redacted, and --redact {wanted.mode} would mix the two; {ways_out}"
-    if agreed.mode != wanted.mode:
-        return f"is redacted with --redact {agreed.mode}, and {wanted.mode} would mix the two; {ways_out}"
+    way_out = "give a new --store, or leave --redact and FORENSICS_REDACT out"
+    if agreed is None or wanted is None or agreed.mode != wanted.mode:
+        is_so = f"is redacted with --redact {agreed.mode}" if agreed else "holds what is not redacted"
+        other = f"--redact {wanted.mode}" if wanted else "what is not redacted"
+        return f"{is_so}, and {other} would mix the two; {way_out}"
     return (
         "is redacted with another key, and one client would become two; give that key "
         "(FORENSICS_REDACT_KEY or FORENSICS_REDACT_KEY_FILE), or a new --store"

@@ -75,13 +75,10 @@ _FILE_COLUMNS = [one.name for one in fields(FileEntry)]
 FILE_COLUMNS = ", ".join(f"files.{name}" for name in _FILE_COLUMNS)
 """For queries whose rows become a FileEntry."""
 
-PLAIN = "none"
-"""Mode of a store that is not redacted."""
-
 
 @dataclass(frozen=True)
 class RedactionRule:
-    """How a store is redacted: ``none`` or a mode, and what tells its key from others (not the key)."""
+    """How a store is redacted: the mode, and what tells its key from others (not the key)."""
 
     mode: str
     key_check: str | None = None
@@ -231,24 +228,22 @@ class Ledger:
 
     @property
     def redaction_rule(self) -> RedactionRule | None:
-        """How the store is redacted; None while nobody has said."""
+        """How the store is redacted; None: not at all, or it is empty and nobody has said."""
         if not self.ask("select 1 from sqlite_master where name = 'redaction'"):
-            return None  # older, and on media that cannot be written
+            return None  # only a store that is redacted has the table
         found = self.ask("select mode, key_check from redaction")
         return None if not found else RedactionRule(str(found[0][0]), _text(found[0][1]))
 
-    def agree_on_redaction(self, wanted: RedactionRule, *, is_empty: bool) -> RedactionRule:
-        """The rule of the store, which becomes ``wanted`` while it holds nothing (``is_empty`` says so).
-
-        A store from before rules were kept is not redacted.
-        """
+    def set_redaction(self, rule: RedactionRule) -> None:
+        """Note how the store is redacted from its first line on."""
         with self._transaction() as connection:
-            (has_objects,) = connection.execute("select exists (select 1 from objects)").fetchone()
-            if is_empty and not has_objects:
-                _set_redaction(connection, wanted)
-            elif self.redaction_rule is None:
-                _set_redaction(connection, RedactionRule(PLAIN))
-        return self.redaction_rule or wanted
+            connection.execute(
+                "create table if not exists redaction"
+                " (id integer primary key check (id = 1), mode text not null, key_check text)"
+            )
+            connection.execute(
+                "insert or replace into redaction values (1, ?, ?)", (rule.mode, rule.key_check)
+            )
 
     def field_layouts(self) -> list[tuple[object, ...]]:
         """Rows of the table `field_layouts`, first seen first."""
@@ -276,10 +271,6 @@ class Ledger:
 
 def _text(value: object) -> str | None:
     return None if value is None else str(value)
-
-
-def _set_redaction(connection: sqlite3.Connection, rule: RedactionRule) -> None:
-    connection.execute("insert or replace into redaction values (1, ?, ?)", (rule.mode, rule.key_check))
 
 
 def _retire(connection: sqlite3.Connection, paths: Sequence[str], now: int) -> None:

@@ -60,15 +60,7 @@ create table object_layouts (
 )
 """
 
-_REDACTION = """
-create table redaction (
-    id integer primary key check (id = 1),
-    mode text not null,
-    key_check text
-)
-"""
-
-_STEPS = (_FIRST, _CHECKS_AND_RETENTION, _KINDS_AND_LAYOUTS, _REDACTION)
+_STEPS = (_FIRST, _CHECKS_AND_RETENTION, _KINDS_AND_LAYOUTS)
 VERSION = len(_STEPS)
 
 

@@ -3,7 +3,6 @@
 from pipeline.config import Settings
 from pipeline.errors import ConfigError
 from pipeline.ingest.lake import Lake
-from pipeline.ingest.ledger import PLAIN
 from pipeline.redaction import SHORTEST_KEY, Mode, Redaction
 
 _MODES: dict[str, Mode] = {"truncate": "truncate", "hash": "hash"}
@@ -37,7 +36,7 @@ def thrown_away(lake: Lake, settings: Settings) -> Redaction | None:
 
 def _own_mode(lake: Lake) -> Mode | None:
     rule = lake.redaction_rule
-    return None if rule is None or rule.mode == PLAIN else _MODES[rule.mode]
+    return None if rule is None else _MODES[rule.mode]
 
 
 def _redaction(mode: Mode | None, settings: Settings) -> Redaction | None:

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from pipeline.config import Settings
 from pipeline.errors import ConfigError, StoreError, UsageError
 from pipeline.ingest.lake import Lake
-from pipeline.ingest.ledger import PLAIN, RedactionRule
+from pipeline.ingest.ledger import RedactionRule
 from pipeline.ingest.pull import pull as ingest
 from pipeline.model import Window
 from pipeline.redaction import Mode, Redaction
@@ -47,8 +47,16 @@ def fill(logs: str, at: Settings) -> None:
     ("first", "later", "sentence"),
     [
         ((None, None), ("truncate", None), "holds what is not redacted, and --redact truncate would mix"),
-        (("truncate", None), ("hash", KEY), "is redacted with --redact truncate, and hash would mix the two"),
-        (("hash", KEY), ("truncate", None), "is redacted with --redact hash, and truncate would mix the two"),
+        (
+            ("truncate", None),
+            ("hash", KEY),
+            "is redacted with --redact truncate, and --redact hash would mix the two",
+        ),
+        (
+            ("hash", KEY),
+            ("truncate", None),
+            "is redacted with --redact hash, and --redact truncate would mix the two",
+        ),
         (("hash", KEY), (None, OTHER_KEY), "is redacted with another key, and one client would become two"),
     ],
 )
@@ -83,11 +91,21 @@ def test_a_store_obeys_its_first_way_without_being_told(logs: str, tmp_path: Pat
 
 def test_a_store_that_holds_nothing_yet_may_change_its_way(logs: str, tmp_path: Path) -> None:
     with Lake.open(tmp_path / "store") as lake:
-        lake.redact(None)
-        assert lake.redaction_rule == RedactionRule(PLAIN)
+        lake.redact(Redaction("hash", b"0123456789abcdef"))
+        assert lake.redaction_rule is not None
     fill(logs, settings(tmp_path / "store", "truncate"))
     with Lake.open(tmp_path / "store") as lake:
         assert lake.redaction_rule == RedactionRule("truncate")
+
+
+def test_the_way_does_not_change_while_somebody_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.ingest.lake._PATIENCE_S", 0.0)
+    with Lake.open(tmp_path / "store") as writer, writer.writing(), Lake.open(tmp_path / "store") as other:
+        with pytest.raises(StoreError, match="another process is writing"):
+            other.redact(Redaction("truncate"))
+        assert writer.redaction_rule is None
 
 
 def test_a_store_with_a_timeline_only_counts_as_filled(logs: str, tmp_path: Path) -> None:

@@ -203,7 +203,6 @@ def _downgrade(path: Path) -> None:
     connection = sqlite3.connect(path)
     for name in ("rows", "size", "crc32"):
         connection.execute(f"alter table files drop column {name}")
-    connection.execute("drop table redaction")
     connection.execute("drop table object_layouts")
     for name in ("expired_rows", "expired_rejected", "kind"):
         connection.execute(f"alter table objects drop column {name}")
