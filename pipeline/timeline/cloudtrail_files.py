@@ -166,6 +166,10 @@ def _copy(
     if size > MOST_BYTES:
         _fail(reading, "failed", f"s3://{trail.bucket}/{key} has {size:,} bytes, too many for a trail's file")
         return
+    name = key[key.index("AWSLogs/") :]
+    if ".." in name.split("/"):  # a bucket takes any key, a trail writes none like it
+        _fail(reading, "failed", f"s3://{trail.bucket}/{key} leads out of the folder of the pages; not read")
+        return
     reading.calls += 1
     body = client.get_object(Bucket=trail.bucket, Key=key, **trail.payer)["Body"].read()
     if not _tells(body):
@@ -175,7 +179,6 @@ def _copy(
     if not body:
         _fail(reading, "failed", f"s3://{trail.bucket}/{key} is damaged, and so cannot be redacted")
         return
-    name = key[key.index("AWSLogs/") :]
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(body)

@@ -14,6 +14,7 @@ import yaml
 from pydantic import SecretStr
 
 from pipeline import config
+from pipeline.cli.output import remark
 from pipeline.config import Settings
 from pipeline.engine.duckdb import Engine
 from pipeline.errors import StoreError
@@ -195,7 +196,7 @@ def test_hostile_names_are_values_in_sql_never_commands(logs: Path, tmp_path: Pa
             "--store",
             str(store),
             cwd=tmp_path,
-            AWS_REGION="eu-west-1",
+            AWS_DEFAULT_REGION="eu-west-1",
             AWS_ENDPOINT_URL="http://127.0.0.1:9",
         )
         assert run.returncode in {2, 4}, run.stderr
@@ -264,26 +265,29 @@ def test_aws_credentials_are_never_printed(tmp_path: Path) -> None:
         return Answer(403, b"<Error><Code>InvalidAccessKeyId</Code><Message>no</Message></Error>")
 
     with stand_in(refuse) as server:
-        endpoint = server.endpoint.replace("http://", f"http://alice:{SECRET}@")
-        for url in (server.endpoint, endpoint, f"http://alice:{SECRET}@127.0.0.1:9"):
-            for words in (
-                ("pull", "--logs", "s3://bucket/p"),
-                ("pull", "--lb", "shop"),
-                ("doctor", "--aws", "--lb", "shop"),
-            ):
-                run = forensics(
-                    *words,
-                    cwd=tmp_path,
-                    AWS_ACCESS_KEY_ID="AKIAEXAMPLE",
-                    AWS_SECRET_ACCESS_KEY=SECRET,
-                    AWS_SESSION_TOKEN=SECRET,
-                    AWS_REGION="eu-west-1",
-                    AWS_ENDPOINT_URL=url,
-                    AWS_MAX_ATTEMPTS="1",
-                    FORENSICS_DEBUG="1",
-                )  # fmt: skip
-                assert run.returncode in {2, 4, 6}, run.stderr
-                assert SECRET.encode() not in run.stdout + run.stderr, words
+        with_login = server.endpoint.replace("http://", f"http://alice:{SECRET}@")
+        for url, words in (
+            (server.endpoint, ("pull", "--lb", "shop")),
+            (with_login, ("pull", "--logs", "s3://bucket/p")),
+        ):
+            run = forensics(
+                *words,
+                cwd=tmp_path,
+                AWS_ACCESS_KEY_ID="AKIAEXAMPLE",
+                AWS_SECRET_ACCESS_KEY=SECRET,
+                AWS_SESSION_TOKEN=SECRET,
+                AWS_DEFAULT_REGION="eu-west-1",
+                AWS_ENDPOINT_URL=url,
+                FORENSICS_DEBUG="1",
+            )
+            assert run.returncode in {4, 6}, run.stderr
+            assert SECRET.encode() not in run.stdout + run.stderr, words
+
+
+def test_the_login_of_a_url_is_never_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    remark(f'Could not connect to the endpoint URL: "https://alice:{SECRET}@proxy.example.com:3128/"')
+    said = capsys.readouterr().err
+    assert said == 'Could not connect to the endpoint URL: "https://proxy.example.com:3128/"\n'
 
 
 def test_a_token_in_a_kubeconfig_is_never_printed_or_kept(tmp_path: Path) -> None:
