@@ -1,6 +1,7 @@
 """A store is redacted in one way or not at all, and verdicts are those of a store that is not."""
 
 import json
+import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -166,6 +167,7 @@ def test_pages_of_a_live_collection_are_redacted_and_tell_the_same_events(
     assert aws.asked == []
     cut, ever = tmp_path / "cut", datetime.fromisoformat(day.since) - timedelta(days=20)
     collect(Scope(["shop"], ever, datetime.now(UTC)), cut, redaction=Redaction("truncate"))
+    assert stat.S_IMODE(cut.stat().st_mode) == 0o700
     text = "".join(content.decode(errors="replace") for _, content in written(cut))
     assert '"userIdentity' in text.replace("\\", "")
     assert "/trollerRole" not in text

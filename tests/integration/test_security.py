@@ -27,6 +27,7 @@ from pipeline.model import Window
 from pipeline.redaction import Redaction
 from pipeline.report.whole_file import whole_file
 from pipeline.timeline.folder import read_timeline
+from pipeline.usecases import watch
 from pipeline.usecases.pull import pull
 from pipeline.usecases.snapshot import snapshot
 from tests.support.alb_lines import START, object_lines, object_name
@@ -74,6 +75,8 @@ def test_a_new_store_is_readable_by_its_owner_only(logs: Path, tmp_path: Path) -
             Settings(store=tmp_path / "a" / "store"),
         )
         snapshot(Settings(store=tmp_path / "other"), None, aws=False, cluster=False)
+        with watch._alone(tmp_path / "recorded"):
+            assert mode(tmp_path / "recorded") == 0o700
     finally:
         os.umask(before)
     assert mode(tmp_path / "a" / "store") == mode(tmp_path / "other") == 0o700
