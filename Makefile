@@ -52,6 +52,22 @@ bench: $(VENV)/developer
 accuracy: $(VENV)/developer
 	$(BIN)/python -m tests.benchmarks.accuracy
 
+# What the program brings along, as CycloneDX in forensics.cdx.json: of a clean environment, without what
+# only developers need. `pip install` fetches what it has not, so it needs the network or a filled cache.
+.PHONY: sbom
+sbom: $(VENV)/developer
+	$(PYTHON) -m venv --clear .sbom
+	.sbom/bin/pip install -q ".[kubernetes]"
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+		--of JSON -o forensics.cdx.json .sbom/bin/python
+	rm -rf .sbom
+
+# Known vulnerabilities of everything installed. It asks the advisory database: without the network it fails,
+# and says so.
+.PHONY: audit
+audit: $(VENV)/developer
+	$(BIN)/python -m tests.support.dependency_audit
+
 # The report is tested in a real browser.
 .PHONY: browser
 browser:
@@ -67,4 +83,4 @@ $(VENV)/developer: $(VENV)/installed
 	touch $@
 
 clean:
-	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz .sbom

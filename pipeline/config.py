@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -16,6 +16,7 @@ from pydantic_settings import (
 
 from pipeline.errors import ConfigError, UsageError
 from pipeline.model import Window
+from pipeline.redaction import SHORTEST_KEY, Mode
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
@@ -35,7 +36,7 @@ def _user_data() -> Path:
 class Settings(BaseSettings):
     """What a run may be told once instead of at every call."""
 
-    model_config = SettingsConfigDict(env_prefix="FORENSICS_", extra="forbid")
+    model_config = SettingsConfigDict(env_prefix="FORENSICS_", extra="forbid", hide_input_in_errors=True)
 
     store: Annotated[Path, Field(description="folder of the lake")] = Field(default_factory=_user_data)
     memory_limit: Annotated[str, Field(description="the SQL engine spills to disk beyond this")] = "1GB"
@@ -56,6 +57,13 @@ class Settings(BaseSettings):
     trail: Annotated[str | None, Field(description="s3://bucket/prefix of CloudTrail files to collect")] = (
         None
     )
+    redact: Annotated[
+        Mode | None, Field(description="how new stores are redacted; a store keeps to its first way")
+    ] = None
+    redact_key: Annotated[
+        SecretStr | None, Field(min_length=SHORTEST_KEY, description="key of the codes of redact = hash")
+    ] = None
+    redact_key_file: Annotated[Path | None, Field(description="file that holds that key")] = None
 
     @classmethod
     def settings_customise_sources(

@@ -67,7 +67,8 @@ def main() -> None:
         sys.exit(0)
     except Exception as problem:  # noqa: BLE001 - the last resort: a defect, but never a page of traceback
         if os.environ.get("FORENSICS_DEBUG"):
-            traceback.print_exc()
+            for line in traceback.format_exc().splitlines():
+                remark(line)
         remark(
             f"forensics: defect: {type(problem).__name__}: {problem}; "
             "FORENSICS_DEBUG=1 shows where, please report it"
@@ -141,6 +142,7 @@ def pull(
     lb: opt.LoadBalancer = None,
     store: opt.Store = None,
     max_reject_share: opt.MaxRejectShare = None,
+    redact: opt.Redact = None,
     quiet: opt.Quiet = False,
 ) -> None:
     """Read logs and timeline dumps into the lake; running it again adds nothing.
@@ -151,8 +153,9 @@ def pull(
       forensics pull --logs s3://my-logs/prefix --since 24h
       forensics pull --logs ./alb-logs --timeline ./dumps --store ./lake
       forensics pull --logs s3://my-logs/prefix --aws --since 24h
+      forensics pull --logs s3://my-logs/prefix --redact truncate --store ./lake
     """
-    settings = config.load(store=store, max_reject_share=max_reject_share)
+    settings = config.load(store=store, max_reject_share=max_reject_share, redact=redact)
     window = config.window(since, until, datetime.now(UTC))
     pulled = pull_logs(logs, timeline, window, lb, settings, _progress(quiet=quiet), aws=bool(aws))
     remark_on(pulled.logs, pulled.problems, pulled.discovered)

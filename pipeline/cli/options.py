@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from pipeline.redaction import Mode
+
 OutputFormat = Literal["table", "json", "jsonl", "csv", "parquet", "md", "timesketch", "grafana"]
 """How `attribute` prints its answer."""
 
@@ -47,4 +49,11 @@ MaxRejectShare = Annotated[
     float | None, typer.Option(min=0.0, max=1.0, help="Share of rejected lines above which a run fails.")
 ]
 Output = Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")]
+Redact = Annotated[
+    Mode | None,
+    typer.Option(
+        help="Keep of clients only their network (truncate) or a code that FORENSICS_REDACT_KEY decides "
+        "(hash), no query, no full user agent, no caller's name. A store keeps to its first way."
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on standard error.")]

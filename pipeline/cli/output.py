@@ -1,5 +1,6 @@
 """Results to standard output or a file, remarks to standard error."""
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from pipeline.timeline.collection import Collection
 
 _MOST_REMARKS = 20
 _FILE_WIDTH = 100
+_LOGIN = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://)[^/\s@]+@")
 _MOST_LAYOUTS = 5
 
 
@@ -26,8 +28,8 @@ def console(to: TextIO | None = None) -> Console:
 
 
 def remark(text: str) -> None:
-    """One line on standard error, harmless to the terminal."""
-    sys.stderr.write(visible(text) + "\n")
+    """One line on standard error, harmless to the terminal, without the login of a URL."""
+    sys.stderr.write(visible(_LOGIN.sub(r"\1", text)) + "\n")
 
 
 @contextmanager

@@ -21,6 +21,7 @@ def snapshot(
         typer.Option("--cluster/--no-cluster", help="Ask Kubernetes; default: where it is configured."),
     ] = None,
     store: opt.Store = None,
+    redact: opt.Redact = None,
 ) -> None:
     """Keep what AWS and Kubernetes forget: instances, addresses, pods, target health and settings.
 
@@ -31,7 +32,7 @@ def snapshot(
       forensics snapshot --store ./lake
       forensics snapshot --lb shop --no-cluster
     """
-    settings = config.load(store=store)
+    settings = config.load(store=store, redact=redact)
     kept = keep(settings, lb, aws=aws, cluster=cluster)
     remark_on(None, kept.problems)
     remark_on_collection(kept.collection)

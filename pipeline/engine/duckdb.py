@@ -5,6 +5,7 @@ statement takes the ones that it names.
 """
 
 from collections.abc import Mapping, Sequence
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Self
 
@@ -27,8 +28,16 @@ class Engine:
             memory_limit: DuckDB's own limit, e.g. ``1GB``; it spills to a temporary folder beyond.
             threads: worker threads.
         """
+        # DuckDB's own choice is .tmp in the current folder, which may be anybody's.
+        self._spill = TemporaryDirectory(prefix="forensics-sql-")
         self._connection = duckdb.connect(
-            config={"memory_limit": memory_limit, "threads": threads, "preserve_insertion_order": False}
+            config={
+                "memory_limit": memory_limit,
+                "threads": threads,
+                "preserve_insertion_order": False,
+                "temp_directory": self._spill.name,
+                "autoinstall_known_extensions": False,  # no query fetches code
+            }
         )
         self._connection.execute("set timezone = 'UTC'")
         self._connection.execute(queries.read("staging/macros"))
@@ -40,8 +49,9 @@ class Engine:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close the connection."""
+        """Close the connection and drop what spilled."""
         self._connection.close()
+        self._spill.cleanup()
 
     def attach_parquet(self, table: Table, files: Sequence[str], name: str | None = None) -> None:
         """Make ``files`` readable as a view, named as the table or ``name``; no files: an empty table."""

@@ -12,18 +12,21 @@ from typing import Self
 
 import pyarrow as pa
 
-from pipeline.errors import StoreError
+from pipeline.errors import StoreError, UsageError
 from pipeline.ingest import grouped, keys, replace
-from pipeline.ingest.ledger import FileEntry, Ledger, ObjectEntry
+from pipeline.ingest.ledger import FileEntry, Ledger, ObjectEntry, RedactionRule
 from pipeline.ingest.lock import WriterLock
 from pipeline.ingest.parquet import UNFINISHED
 from pipeline.ingest.stored import STORED
-from pipeline.model import FIELD_LAYOUTS, OBJECTS, Table, Window
+from pipeline.model import COVERAGE, EVENTS, FIELD_LAYOUTS, METRICS, OBJECTS, SETTINGS, Table, Window
+from pipeline.redaction import Redaction
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _GRACE_US = 3_600_000_000
 """A retired file stays this long for readers that hold an older list."""
+_TIMELINE = ("timeline", *(table.name for table in (EVENTS, COVERAGE, SETTINGS, METRICS)))
+"""Folders of the timeline's part of a store."""
 _PATIENCE_S = 10.0
 """A writer waits this long for another one; cleaning up after a crash takes less."""
 
@@ -40,6 +43,8 @@ class Lake:
         """Use :meth:`open`."""
         self.root = root
         self.ledger = ledger
+        self.redaction: Redaction | None = None
+        """How rows are redacted before they are written here; :meth:`redact` sets it."""
         self._lock = WriterLock(root / "lock")
         self._committing = threading.Lock()
         self._is_writer = False
@@ -47,13 +52,13 @@ class Lake:
 
     @classmethod
     def open(cls, store: Path) -> Self:
-        """Open a store, creating it where there is none; what a crash left behind is removed.
+        """Open a store; what a crash left behind is removed. A new one is for its owner's eyes only.
 
         Raises:
             StoreError: the folder cannot be used.
         """
         try:
-            store.mkdir(parents=True, exist_ok=True)
+            store.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as problem:
             raise StoreError(f"{store}: cannot be used as a store: {problem.strerror}") from problem
         lake = cls(store, Ledger(store / "ledger.sqlite"))
@@ -69,6 +74,42 @@ class Lake:
     ) -> None:
         """Close the ledger."""
         self.ledger.close()
+
+    @property
+    def redaction_rule(self) -> RedactionRule | None:
+        """How the store is redacted, for good; None: not at all, or it is empty and nobody has said."""
+        return self.ledger.redaction_rule
+
+    def redact(self, wanted: Redaction | None) -> None:
+        """Redact in this way what comes in from now on; None: not at all. The store keeps to its first way.
+
+        Raises:
+            UsageError: the store holds what came in in another way.
+            StoreError: another process goes on writing, or the store cannot be written.
+        """
+        rule = _rule(wanted)
+        if rule != self.redaction_rule:
+            with self._lock.held(_PATIENCE_S) as held:  # who writes now has begun in the former way
+                if not held:
+                    raise self._busy()
+                if rule is None or not self._is_empty:
+                    raise UsageError(f"{self.root}: {_difference(self.redaction_rule, rule)}")
+                self.ledger.set_redaction(rule)
+        self.redaction = wanted
+
+    @property
+    def _is_empty(self) -> bool:
+        has_timeline = any((self.root / name).exists() for name in _TIMELINE)
+        return not has_timeline and not self.ledger.ask("select 1 from objects limit 1")
+
+    def refuse_mixture(self) -> None:
+        """Stop before rows come in that are redacted in another way than the store; only as the writer.
+
+        Raises:
+            StoreError: :meth:`redact` was not called, or another process called it in another way.
+        """
+        if self.redaction_rule != _rule(self.redaction):
+            raise StoreError(f"{self.root}: the store is redacted in another way; nothing was changed")
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -219,10 +260,7 @@ class Lake:
         """
         with self._lock.held(_PATIENCE_S) as held:
             if not held:
-                raise StoreError(
-                    f"{self.root}: another process is writing to this store (process "
-                    f"{self._lock.writer}); wait for it to finish"
-                )
+                raise self._busy()
             self._lock.mark()
             self.clean()
             self._is_writer = True
@@ -234,6 +272,12 @@ class Lake:
                 with contextlib.suppress(StoreError):  # else the next one to open the store cleans up
                     self.clean()
                     self._lock.clear()
+
+    def _busy(self) -> StoreError:
+        return StoreError(
+            f"{self.root}: another process is writing to this store (process "
+            f"{self._lock.writer}); wait for it to finish"
+        )
 
     def _recover(self) -> None:
         """Clean up after a writer that did not come to its end."""
@@ -286,6 +330,23 @@ class Lake:
             for place, _, _ in os.walk(self.root / folder, topdown=False):
                 with contextlib.suppress(OSError):  # not empty
                     Path(place).rmdir()
+
+
+def _rule(redaction: Redaction | None) -> RedactionRule | None:
+    return None if redaction is None else RedactionRule(redaction.mode, redaction.key_check)
+
+
+def _difference(agreed: RedactionRule | None, wanted: RedactionRule | None) -> str:
+    """Why one store cannot be filled in two ways."""
+    way_out = "give a new --store, or leave --redact and FORENSICS_REDACT out"
+    if agreed is None or wanted is None or agreed.mode != wanted.mode:
+        is_so = f"is redacted with --redact {agreed.mode}" if agreed else "holds what is not redacted"
+        other = f"--redact {wanted.mode}" if wanted else "what is not redacted"
+        return f"{is_so}, and {other} would mix the two; {way_out}"
+    return (
+        "is redacted with another key, and one client would become two; give that key "
+        "(FORENSICS_REDACT_KEY or FORENSICS_REDACT_KEY_FILE), or a new --store"
+    )
 
 
 def _table(rows: Sequence[tuple[object, ...]], table: Table) -> pa.Table:

@@ -75,6 +75,15 @@ _FILE_COLUMNS = [one.name for one in fields(FileEntry)]
 FILE_COLUMNS = ", ".join(f"files.{name}" for name in _FILE_COLUMNS)
 """For queries whose rows become a FileEntry."""
 
+
+@dataclass(frozen=True)
+class RedactionRule:
+    """How a store is redacted: the mode, and what tells its key from others (not the key)."""
+
+    mode: str
+    key_check: str | None = None
+
+
 NewFiles = Iterable[tuple[FileEntry, Sequence[str]]]
 """Files, each with the locators of the objects in it."""
 
@@ -89,6 +98,8 @@ class Ledger:
         self._connection = self._connect(path)
 
     def _connect(self, path: Path) -> sqlite3.Connection:
+        if path.is_symlink():
+            raise StoreError(f"{path}: is a link; a ledger lies in its store, so that one lock guards it")
         uri = path.absolute().as_uri()
         try:
             return self._opened(f"{uri}?mode=rwc", prepare=True)
@@ -215,6 +226,25 @@ class Ledger:
         with self._transaction() as connection:
             connection.execute("update objects set etag = ? where locator = ?", (etag, locator))
 
+    @property
+    def redaction_rule(self) -> RedactionRule | None:
+        """How the store is redacted; None: not at all, or it is empty and nobody has said."""
+        if not self.ask("select 1 from sqlite_master where name = 'redaction'"):
+            return None  # only a store that is redacted has the table
+        found = self.ask("select mode, key_check from redaction")
+        return None if not found else RedactionRule(str(found[0][0]), _text(found[0][1]))
+
+    def set_redaction(self, rule: RedactionRule) -> None:
+        """Note how the store is redacted from its first line on."""
+        with self._transaction() as connection:
+            connection.execute(
+                "create table if not exists redaction"
+                " (id integer primary key check (id = 1), mode text not null, key_check text)"
+            )
+            connection.execute(
+                "insert or replace into redaction values (1, ?, ?)", (rule.mode, rule.key_check)
+            )
+
     def field_layouts(self) -> list[tuple[object, ...]]:
         """Rows of the table `field_layouts`, first seen first."""
         return self.ask(
@@ -237,6 +267,10 @@ class Ledger:
         if paths:
             with self._transaction() as connection:
                 connection.executemany("delete from retired_files where path = ?", [(p,) for p in paths])
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
 
 
 def _retire(connection: sqlite3.Connection, paths: Sequence[str], now: int) -> None:

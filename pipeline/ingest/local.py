@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -35,6 +36,8 @@ def local_source(name: str) -> "FolderSource | FileSource":
 
 def _candidate(path: Path, object_key: str, *, by_name: bool) -> Candidate:
     status = path.stat()
+    if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for, a device has no end
+        raise OSError(f"{path}: no file")
     return Candidate(
         str(path.absolute()), object_key, f"{status.st_size}-{status.st_mtime_ns}", status.st_size, by_name
     )
@@ -71,7 +74,7 @@ class FolderSource:
             is_doubtful = foreign and not is_log and keys.may_be_delivered(key, is_remote=False)
             try:
                 found = _candidate(path, key, by_name=not (is_log or is_doubtful))
-            except OSError:  # a broken link, or deleted since
+            except OSError:  # a broken link, no file at all, or deleted since
                 continue
             yield replace(found, is_doubtful=is_doubtful)
 
@@ -116,14 +119,15 @@ class StandardInput:
 
     is_remote = False
 
-    def __init__(self, stream: BinaryIO | None = None) -> None:
-        """Take standard input, or a stream in its place."""
+    def __init__(self, stream: BinaryIO | None = None, *, on_disk: bool = True) -> None:
+        """Take standard input, or a stream in its place; ``on_disk``: a large one may wait in a file."""
+        self._in_memory = _IN_MEMORY if on_disk else None
         self._stream = stream or sys.stdin.buffer
         self._payload: Payload | None = None
 
     def candidates(self, window: Window) -> Iterator[Candidate]:  # noqa: ARG002 - the stream was asked for
         """The stream, read to its end: its content decides whether it is known."""
-        self._payload = spooled(iter(lambda: self._stream.read(_PIECE), b""), _IN_MEMORY)
+        self._payload = spooled(iter(lambda: self._stream.read(_PIECE), b""), self._in_memory)
         content = self._payload.content_hash
         yield Candidate(f"-:{content}", "-", content, self._payload.size, by_name=False)
 

@@ -30,7 +30,8 @@ class WriterLock:
             StoreError: the store cannot be written.
         """
         try:
-            handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+            # Not through a link: what it leads to would be written over.
+            handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         except OSError as problem:
             raise StoreError(
                 f"{self._path.parent}: the store cannot be written: {problem.strerror}"

@@ -44,7 +44,9 @@ def pull(
         StoreError: the lake cannot be written, or another process is writing to it.
     """
     keep_freed_memory()
-    with lake.writing(), closing(source_of(source, s3, load_balancer)) as where:
+    on_disk = lake.redaction is None
+    with lake.writing(), closing(source_of(source, s3, load_balancer, on_disk=on_disk)) as where:
+        lake.refuse_mixture()
         summary = PullSummary()
         chosen = _choose(where, lake, window, load_balancer, summary)
         tally = Tally(summary, len(chosen), progress)
@@ -53,18 +55,26 @@ def pull(
         return summary
 
 
-def source_of(name: str, options: S3Options | None, load_balancer: str | None) -> Source:
+def source_of(
+    name: str, options: S3Options | None, load_balancer: str | None, *, on_disk: bool = True
+) -> Source:
     """What holds the logs: a bucket, a folder, a file or standard input.
+
+    Args:
+        name: as the user gave it.
+        options: how a bucket is read.
+        load_balancer: the only one that is wanted.
+        on_disk: whether large objects may wait in a temporary file, as they are.
 
     Raises:
         SourceError: it does not exist.
     """
     if name == "-":
-        return local.StandardInput()
+        return local.StandardInput(on_disk=on_disk)
     if name.startswith("s3://"):
         from pipeline.ingest.s3 import S3Source  # noqa: PLC0415 - a folder need not wait for boto3
 
-        return S3Source(name, options, load_balancer)
+        return S3Source(name, options, load_balancer, on_disk=on_disk)
     return local.local_source(name)
 
 

@@ -36,8 +36,19 @@ class S3Source:
 
     is_remote = True
 
-    def __init__(self, uri: str, options: S3Options | None = None, load_balancer: str | None = None) -> None:
-        """Take ``s3://bucket/prefix`` and perhaps the only load balancer; nothing is asked of AWS yet."""
+    def __init__(
+        self,
+        uri: str,
+        options: S3Options | None = None,
+        load_balancer: str | None = None,
+        *,
+        on_disk: bool = True,
+    ) -> None:
+        """Take ``s3://bucket/prefix`` and perhaps the only load balancer; nothing is asked of AWS yet.
+
+        ``on_disk`` says whether an object beyond 8 MiB may wait in a temporary file.
+        """
+        self._in_memory = _IN_MEMORY if on_disk else None
         self._bucket, _, self._prefix = uri.removeprefix("s3://").partition("/")
         if not self._bucket:
             raise SourceError(f"{uri}: names no bucket; give s3://bucket/prefix")
@@ -85,7 +96,7 @@ class S3Source:
     def _download(self, key: str, etag: str) -> Payload:
         """The object as it was listed: the lake must not keep other rows under its ETag."""
         answer = self._client.get_object(Bucket=self._bucket, Key=key, IfMatch=f'"{etag}"', **self._payer)
-        return spooled(answer["Body"].iter_chunks(_PIECE), _IN_MEMORY)
+        return spooled(answer["Body"].iter_chunks(_PIECE), self._in_memory)
 
     def close(self) -> None:
         """Close the connections."""

@@ -38,13 +38,15 @@ class Payload:
     size: int
 
 
-def spooled(pieces: Iterable[bytes], in_memory: int) -> Payload:
+def spooled(pieces: Iterable[bytes], in_memory: int | None) -> Payload:
     """Bytes that can be read from their start: in memory, or beyond ``in_memory`` bytes in a temporary file.
+
+    None keeps all in memory: what is to be redacted must not reach a disk before.
 
     Raises:
         StoreError: the temporary file cannot be written.
     """
-    spool = cast("BinaryIO", tempfile.SpooledTemporaryFile(max_size=in_memory))  # noqa: SIM115 - the reader closes it
+    spool = cast("BinaryIO", tempfile.SpooledTemporaryFile(max_size=in_memory or 0))  # noqa: SIM115 - the reader closes it
     digest = hashlib.sha256()
     try:
         for piece in pieces:

@@ -11,6 +11,7 @@ from pipeline.ingest.lake import Lake
 from pipeline.ingest.layout import PARSER_VERSION
 from pipeline.ingest.ledger import ObjectEntry
 from pipeline.ingest.readers import Reading, reading
+from pipeline.ingest.redact import Redactor
 from pipeline.ingest.source import Candidate, Payload, UnreadableError
 from pipeline.ingest.summary import Layout, ObjectProblem, PullSummary
 from pipeline.ingest.supply import Delivery, Supply
@@ -92,6 +93,7 @@ class Worker:
         self._tally = tally
         self._stop = stop
         self._batch = Batch(lake)
+        self._redactor = None if lake.redaction is None else Redactor(lake.redaction)
 
     def run(self) -> None:
         """Work until nothing is left. An error ends the other workers too; what they committed stays."""
@@ -137,7 +139,8 @@ class Worker:
         lines = rows = rejected = 0
         layouts: Counter[int] = Counter()
         for part in way.reader.parse():
-            self._batch.add(candidate.locator, candidate.object_key, part, way.kind.table.name)
+            kept = part if self._redactor is None else self._redactor.redacted(part, way.kind.table.name)
+            self._batch.add(candidate.locator, candidate.object_key, kept, way.kind.table.name)
             lines += part.lines
             rows += part.rows
             rejected += len(part.rejects)

@@ -1,6 +1,7 @@
 """Writes a file so that it appears only when it is whole; devices and pipes are written to, not replaced."""
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,10 +33,19 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
                 yield file  # type: ignore[misc]  # typeshed's wrapper class is a BinaryIO in all but name
                 file.flush()
                 os.fsync(file.fileno())
-                new.chmod(0o644)
+                new.chmod(_mode(path))
                 new.replace(path)
             except BaseException:
                 new.unlink(missing_ok=True)
                 raise
     except OSError as problem:
         raise StoreError(f"{path}: {problem.strerror}; choose another --output") from problem
+
+
+def _mode(path: Path) -> int:
+    """Who may read: as before for a file that is there, else what the user's umask leaves."""
+    if path.exists():
+        return stat.S_IMODE(path.stat().st_mode)
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return 0o666 & ~umask

@@ -18,6 +18,7 @@ from pipeline.timeline.aws_faults import FAULTS, explain
 from pipeline.timeline.cloudtrail_calls import CALLS
 from pipeline.timeline.collection import Call
 from pipeline.timeline.collector import Collector
+from pipeline.timeline.redact import Scrubber
 from pipeline.timeline.scope import Scope
 
 SLACK = timedelta(hours=1)
@@ -74,7 +75,7 @@ def fetch(scope: Scope, ask: Collector, trail: Trail) -> bool:
                 )
                 break
             call = reading
-            _copy(client, trail, key, size, ask.folder, reading)
+            _copy(client, trail, key, size, ask.folder, reading, ask.scrubber)
             call = listing
     except FAULTS as problem:
         fault = explain(problem, call.action)
@@ -152,16 +153,32 @@ def _objects(client: Any, trail: Trail, where: Mapping[str, str], listing: Call)
         yield from page.get("Contents", [])
 
 
-def _copy(client: Any, trail: Trail, key: str, size: int, folder: Path, reading: Call) -> None:  # noqa: ANN401 - as above
-    """Store one file byte for byte when it tells of anything known."""
+def _copy(
+    client: Any,  # noqa: ANN401 - as above
+    trail: Trail,
+    key: str,
+    size: int,
+    folder: Path,
+    reading: Call,
+    scrubber: Scrubber | None,
+) -> None:
+    """Store one file, byte for byte unless it is to be redacted, when it tells of anything known."""
     if size > MOST_BYTES:
         _fail(reading, "failed", f"s3://{trail.bucket}/{key} has {size:,} bytes, too many for a trail's file")
+        return
+    name = key[key.index("AWSLogs/") :]
+    if ".." in name.split("/"):  # a bucket takes any key, a trail writes none like it
+        _fail(reading, "failed", f"s3://{trail.bucket}/{key} leads out of the folder of the pages; not read")
         return
     reading.calls += 1
     body = client.get_object(Bucket=trail.bucket, Key=key, **trail.payer)["Body"].read()
     if not _tells(body):
         return
-    name = key[key.index("AWSLogs/") :]
+    if scrubber is not None:
+        body = scrubber.packed(body) or b""
+    if not body:
+        _fail(reading, "failed", f"s3://{trail.bucket}/{key} is damaged, and so cannot be redacted")
+        return
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(body)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline import __version__
 from pipeline.errors import StoreError
+from pipeline.redaction import Redaction
 from pipeline.timeline import (
     autoscaling,
     cloudtrail,
@@ -22,6 +23,7 @@ from pipeline.timeline.aws_faults import FAULTS, explain
 from pipeline.timeline.cloudtrail_files import Trail
 from pipeline.timeline.collection import Collection, refuse_full
 from pipeline.timeline.collector import Collector, region_of_chain
+from pipeline.timeline.redact import Scrubber
 from pipeline.timeline.scope import Scope
 
 
@@ -32,6 +34,7 @@ def collect(
     region: str | None = None,
     trail: Trail | None = None,
     audit_log_group: str | None = None,
+    redaction: Redaction | None = None,
 ) -> Collection:
     """Ask every source and write the answers, with ``collection.json`` beside them.
 
@@ -44,6 +47,7 @@ def collect(
         region: AWS region; None takes the chain's.
         trail: bucket of a trail's own files, read instead of the event history.
         audit_log_group: CloudWatch log group of an EKS cluster's audit log; None: it is not read.
+        redaction: how people are taken out of what is written; None: not at all.
 
     Raises:
         UsageError: the folder holds something.
@@ -52,11 +56,12 @@ def collect(
     refuse_full(folder)
     partial = folder.parent / f".{folder.name}.{os.getpid()}.partial"
     try:
-        partial.mkdir(parents=True)
+        partial.mkdir(mode=0o700, parents=True)
     except OSError as problem:
         raise StoreError(f"{folder}: {problem.strerror}") from problem
     try:
-        record = _ask_all(scope, partial, region or region_of_chain(), trail, audit_log_group)
+        scrubber = None if redaction is None else Scrubber(redaction)
+        record = _ask_all(scope, partial, region or region_of_chain(), trail, audit_log_group, scrubber)
         _finish(record, partial, folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -72,7 +77,12 @@ def _finish(record: Collection, partial: Path, folder: Path) -> None:
 
 
 def _ask_all(
-    scope: Scope, folder: Path, region: str | None, trail: Trail | None, audit_log_group: str | None
+    scope: Scope,
+    folder: Path,
+    region: str | None,
+    trail: Trail | None,
+    audit_log_group: str | None,
+    scrubber: Scrubber | None,
 ) -> Collection:
     """The load balancers first; then CloudTrail, which is slow, beside the others."""
     hours = (scope.until - scope.since).total_seconds() / 3600
@@ -87,7 +97,7 @@ def _ask_all(
         budget=budget(len(scope.names), hours),
         left_out=scope.left_out,
     )
-    ask = Collector(folder, record)
+    ask = Collector(folder, record, scrubber)
     try:
         elbv2.fetch(scope, ask)
         record.account = scope.account
@@ -100,6 +110,9 @@ def _ask_all(
             slow.result()
     finally:
         ask.close()
+    if scrubber is not None:
+        for call in record.calls:
+            call.message = call.message and scrubber.text(call.message)
     record.calls.sort(key=lambda call: (call.source, call.action, call.about or ""))
     record.coverage.sort(key=lambda span: (span.source, span.covered_from))
     return record
@@ -120,7 +133,7 @@ def _audit_log(scope: Scope, ask: Collector, group: str) -> None:
         fault = explain(problem, kubernetes_audit_fetch.ACTION)
         call.fault, call.message = fault.kind, fault.message
         return
-    found = kubernetes_audit_fetch.fetch(client, group, scope.since, scope.until, ask.folder)
+    found = kubernetes_audit_fetch.fetch(client, group, scope.since, scope.until, ask.folder, ask.scrubber)
     if found.path is not None:
         call.files = [found.path.name]
     if found.message:

@@ -21,6 +21,7 @@ from pipeline.errors import StoreError
 from pipeline.timeline.aws_apis import Api, Page, started_days
 from pipeline.timeline.aws_faults import FAULTS, Fault, explain
 from pipeline.timeline.collection import Call, Collection, Span
+from pipeline.timeline.redact import Scrubber
 
 Note = Callable[[Page], object]
 """Looks at a page; True says that no further page is needed."""
@@ -40,10 +41,12 @@ class Collector:
     Attributes:
         record: what was asked so far.
         folder: where the pages go.
+        scrubber: takes people out of what is written; None: it is written as it came.
     """
 
-    def __init__(self, folder: Path, record: Collection) -> None:
+    def __init__(self, folder: Path, record: Collection, scrubber: Scrubber | None = None) -> None:
         """Ask nothing yet; ``record`` says what the collection is about."""
+        self.scrubber = scrubber
         self.folder = folder
         self.record = record
         self._clients = _Clients(record.region)
@@ -85,7 +88,7 @@ class Collector:
         try:
             with _whole_when_done(self.folder / name) as sink:
                 for page in self._pages(api, call, keep, {**api.size, **parameters}):
-                    sink.write(as_printed(page))
+                    sink.write(as_printed(page if self.scrubber is None else self.scrubber.scrubbed(page)))
                     call.files = [name]
                     if note is not None and note(page) is True:
                         break

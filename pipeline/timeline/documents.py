@@ -2,7 +2,9 @@
 
 import os
 import re
+import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from pipeline.timeline.collection import FILE, page_times
 from pipeline.timeline.decode import Values
 from pipeline.timeline.inflate import Text
 from pipeline.timeline.packed import unpacked
+from pipeline.timeline.redact import Scrubber
 
 _JSON_NAME = re.compile(r"\.(?:json|jsonl|ndjson)(?:\.gz)?$", re.IGNORECASE)
 _ENDINGS = re.compile(r"(?:\.(?:json|jsonl|ndjson|log|txt))?(?:\.gz)?$", re.IGNORECASE)
@@ -20,7 +23,7 @@ _FOREIGN_FOLDERS = frozenset(
 )
 
 
-def read_documents(root: Path, findings: Findings) -> Iterator[Document]:
+def read_documents(root: Path, findings: Findings, scrubber: Scrubber | None = None) -> Iterator[Document]:
     """Every JSON object under a folder (or of one file), in the order of paths.
 
     A file may hold one object, a list of them, one a line, or several back to back; plain or gzip. Files that
@@ -30,6 +33,7 @@ def read_documents(root: Path, findings: Findings) -> Iterator[Document]:
     Args:
         root: folder or file.
         findings: takes the problems.
+        scrubber: takes people out of every value.
 
     Yields:
         One document per object; ``read_at`` is the file's modification time, UTC, or for the pages of a live
@@ -37,11 +41,16 @@ def read_documents(root: Path, findings: Findings) -> Iterator[Document]:
     """
     asked_at: dict[Path, datetime] = {}
     for path in _files(root, findings):
-        if path.name == FILE:
-            asked_at |= page_times(path.parent)
         ref = path.name if path == root else path.relative_to(root).as_posix()
         try:
-            yield from _documents(path, ref, asked_at.get(path), findings)
+            if not stat.S_ISREG(path.stat().st_mode):
+                findings.problem(ref, "is no file")  # a pipe would be waited for, a device has no end
+                continue
+            if path.name == FILE:
+                asked_at |= page_times(path.parent)
+            for document in _documents(path, ref, asked_at.get(path), findings):
+                value = document.value if scrubber is None else scrubber.scrubbed(document.value)
+                yield replace(document, value=value)
         except OSError as error:
             findings.problem(ref, f"cannot be read ({error.strerror or error})")
 

@@ -8,10 +8,12 @@ import polars as pl
 
 from pipeline.errors import SourceError
 from pipeline.model import COVERAGE, EVENTS, METRICS, SETTINGS
+from pipeline.redaction import Redaction
 from pipeline.timeline.base import Document, Findings, Problem
 from pipeline.timeline.coverage import join_streams, watch_until_written
 from pipeline.timeline.documents import read_documents
 from pipeline.timeline.node_groups import name_node_groups
+from pipeline.timeline.redact import Scrubber
 from pipeline.timeline.registry import SOURCES
 from pipeline.timeline.settings import settle
 
@@ -49,11 +51,12 @@ class Timeline:
         return {table.name: rows for table, rows in tables.items()}
 
 
-def read_timeline(*paths: Path) -> Timeline:
+def read_timeline(*paths: Path, redaction: Redaction | None = None) -> Timeline:
     """Read every dump under the folders; a bad file costs itself only, and is a problem.
 
     Args:
         paths: folders of JSON as the AWS CLI, CloudTrail, EventBridge and kubectl write it; or one such file.
+        redaction: how people are taken out of what is read; None: not at all.
 
     Raises:
         SourceError: there is no such folder.
@@ -63,7 +66,8 @@ def read_timeline(*paths: Path) -> Timeline:
     documents, names = 0, set[str]()
     unknown: dict[str, str] = {}
     written: dict[str, datetime] = {}
-    for document in (document for path in paths for document in read_documents(path, findings)):
+    scrubber = None if redaction is None else Scrubber(redaction)
+    for document in (one for path in paths for one in read_documents(path, findings, scrubber)):
         found = _parse(document, findings)
         written[document.ref.partition("#")[0]] = document.read_at
         documents += bool(found)

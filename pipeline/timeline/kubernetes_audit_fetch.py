@@ -9,6 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.errors import StoreError
 from pipeline.timeline.kubernetes_fetch import Fetched, compact, whole
+from pipeline.timeline.redact import Scrubber
 
 NAME = "kubernetes_audit"
 ACTION = "logs:FilterLogEvents"
@@ -39,7 +40,14 @@ class LogsClient(Protocol):
         ...
 
 
-def fetch(client: LogsClient, group: str, since: datetime, until: datetime, folder: Path) -> Fetched:
+def fetch(
+    client: LogsClient,
+    group: str,
+    since: datetime,
+    until: datetime,
+    folder: Path,
+    scrubber: Scrubber | None = None,
+) -> Fetched:
     """Store the audit events of a window; what was read before an error or the limit is kept.
 
     Args:
@@ -48,6 +56,7 @@ def fetch(client: LogsClient, group: str, since: datetime, until: datetime, fold
         since: start of the window, UTC.
         until: its end, exclusive.
         folder: where the file goes; made if need be.
+        scrubber: takes people out of what is written.
 
     Raises:
         StoreError: the folder cannot be written.
@@ -58,7 +67,7 @@ def fetch(client: LogsClient, group: str, since: datetime, until: datetime, fold
         folder.mkdir(parents=True, exist_ok=True)
         with whole(path) as file:
             for page in reading.pages():
-                file.write(compact(page) + b"\n")
+                file.write(compact(page if scrubber is None else scrubber.scrubbed(page)) + b"\n")
     except OSError as problem:
         raise StoreError(f"{folder}: {problem.strerror}; is it writable, is there space?") from problem
     return reading.outcome(path)

@@ -20,7 +20,7 @@ from pipeline.ingest.pull import source_of
 from pipeline.model import COVERAGE, EVENTS, Window
 from pipeline.timeline import archive
 from pipeline.timeline.folder import read_timeline
-from pipeline.usecases import live
+from pipeline.usecases import live, privacy
 from pipeline.usecases.incident import Question, attach_logs
 from pipeline.usecases.whence import whence
 
@@ -173,7 +173,8 @@ def _aws(settings: Settings, load_balancer: str | None, now: datetime) -> Iterat
         try:
             with Lake.open(settings.store) as lake, Engine(settings.memory_limit) as engine:
                 attach_logs(engine, lake, Question(window=window, load_balancer=load_balancer))
-                record = live.collect(engine, window, load_balancer, settings, Path(folder) / "pages")
+                pages, redaction = Path(folder) / "pages", privacy.thrown_away(lake, settings)
+                record = live.collect(engine, window, load_balancer, settings, pages, redaction)
         except ForensicsError as problem:
             yield Line("aws", is_well=False, told=str(problem))
             return

@@ -28,13 +28,14 @@ from pipeline.model import (
     REQUESTS,
     Window,
 )
+from pipeline.redaction import Redaction
 from pipeline.timeline import archive, health_checks
 from pipeline.timeline.base import Problem
 from pipeline.timeline.clocks import disagreements
 from pipeline.timeline.collection import Collection, refuse_full
 from pipeline.timeline.folder import read_timeline
 from pipeline.timeline.lifetimes import reconcile
-from pipeline.usecases import live
+from pipeline.usecases import live, privacy
 from pipeline.usecases.live import bounds
 from pipeline.usecases.whence import Whence, recent, whence
 
@@ -133,6 +134,7 @@ def investigate(
             store = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="forensics-")))
         lake = stack.enter_context(Lake.open(store))
         pulled = None
+        redaction = _redaction(lake, question, settings, is_temporary=place is not None, asks_aws=asks_aws)
         if place is not None:
             pulled = pull(
                 place.uri,
@@ -150,8 +152,10 @@ def investigate(
         collection, pages = None, None
         if asks_aws:
             pages = question.keep_pages or Path(stack.enter_context(_temporary())) / "pages"
-            collection = live.collect(engine, question.window, question.load_balancer, settings, pages)
-        problems = _attach_timeline(engine, [question.timeline, pages], store)
+            collection = live.collect(
+                engine, question.window, question.load_balancer, settings, pages, redaction
+            )
+        problems = _attach_timeline(engine, [question.timeline, pages], store, redaction)
         problems += live.missing_log_lines(engine, question.window)
         verdicts = attribute(engine, question.window)
         examine(engine, question.window)
@@ -160,6 +164,15 @@ def investigate(
         requests = engine.frame("marts/requests_in_window", bounds(question.window))["requests"].item()
         discovered = place.uri if place is not None and place.is_discovered else None
         yield Incident(engine, verdicts.attributions, pulled, problems, requests, discovered, collection)
+
+
+def _redaction(
+    lake: Lake, question: Question, settings: Settings, *, is_temporary: bool, asks_aws: bool
+) -> Redaction | None:
+    """How what is read now is redacted: as the settings say, or as the store is that answers."""
+    if is_temporary:
+        return privacy.fill(lake, settings)
+    return privacy.beside(lake, settings) if asks_aws or question.timeline is not None else None
 
 
 def _place(question: Question, settings: Settings) -> Whence | None:
@@ -227,12 +240,14 @@ def refuse_too_many_rejects(pulled: PullSummary, max_share: float) -> None:
         )
 
 
-def _attach_timeline(engine: Engine, folders: Sequence[Path | None], store: Path) -> list[Problem]:
+def _attach_timeline(
+    engine: Engine, folders: Sequence[Path | None], store: Path, redaction: Redaction | None
+) -> list[Problem]:
     problems: list[Problem] = []
     frames = archive.recall_all(store)
     given = [folder for folder in folders if folder is not None]
     if given:
-        timeline = read_timeline(*given)
+        timeline = read_timeline(*given, redaction=redaction)
         problems = timeline.problems
         frames = timeline.frames()
     checked = health_checks.observed(engine.frame("intermediate/check_runs"), frames["settings"])

@@ -11,6 +11,7 @@ from pipeline.config import Settings
 from pipeline.engine.duckdb import Engine
 from pipeline.errors import ConfigError
 from pipeline.model import Window
+from pipeline.redaction import Redaction
 from pipeline.timeline.aws_apis import MOST_LOAD_BALANCERS
 from pipeline.timeline.base import Problem
 from pipeline.timeline.collection import Collection
@@ -26,7 +27,12 @@ _REGION_AT = 3
 
 
 def collect(
-    engine: Engine, window: Window, load_balancer: str | None, settings: Settings, folder: Path
+    engine: Engine,
+    window: Window,
+    load_balancer: str | None,
+    settings: Settings,
+    folder: Path,
+    redaction: Redaction | None = None,
 ) -> Collection:
     """Ask AWS about the load balancer, or about those that the logs show.
 
@@ -36,6 +42,7 @@ def collect(
         load_balancer: name, app/name/id or ARN; None: those in the logs, the busiest first.
         settings: the trail and the role to read its bucket as, and the log group of an EKS audit log.
         folder: new folder for the answers.
+        redaction: how people are taken out of what is written; None: not at all.
 
     Raises:
         UsageError: the folder holds something.
@@ -55,6 +62,7 @@ def collect(
         region=_region(load_balancer, seen),
         trail=_trail(settings),
         audit_log_group=settings.eks_audit_log_group,
+        redaction=redaction,
     )
 
 

@@ -10,11 +10,12 @@ from pipeline.engine.duckdb import Engine
 from pipeline.ingest import pull as ingest
 from pipeline.ingest.lake import Lake
 from pipeline.model import Window
+from pipeline.redaction import Redaction
 from pipeline.timeline import archive
 from pipeline.timeline.base import Problem
 from pipeline.timeline.collection import Collection
 from pipeline.timeline.folder import read_timeline, refuse_missing
-from pipeline.usecases import live
+from pipeline.usecases import live, privacy
 from pipeline.usecases.incident import (
     Progress,
     Question,
@@ -64,6 +65,7 @@ def pull(
     refuse_missing(*([timeline] if timeline else []))
     place = whence(logs, load_balancer, settings)
     with Lake.open(settings.store) as lake:
+        redaction = privacy.fill(lake, settings)
         summary = ingest.pull(
             place.uri,
             lake,
@@ -78,18 +80,20 @@ def pull(
             pages = settings.store / "timeline" / "pages" / f"{datetime.now(UTC):{_STAMP}}"
             with Engine(settings.memory_limit, settings.threads) as engine:
                 attach_logs(engine, lake, Question(window=window, load_balancer=load_balancer))
-                collection = live.collect(engine, window, load_balancer, settings, pages)
-    events, problems = _keep([folder for folder in (timeline, pages) if folder], settings)
+                collection = live.collect(engine, window, load_balancer, settings, pages, redaction)
+    events, problems = _keep([folder for folder in (timeline, pages) if folder], settings, redaction)
     refuse_nothing(summary, place.uri, window, load_balancer)
     refuse_too_many_rejects(summary, settings.max_reject_share)
     discovered = place.uri if place.is_discovered else None
     return Pulled(summary, events, problems, discovered, collection)
 
 
-def _keep(folders: Sequence[Path], settings: Settings) -> tuple[int, list[Problem]]:
+def _keep(
+    folders: Sequence[Path], settings: Settings, redaction: Redaction | None
+) -> tuple[int, list[Problem]]:
     """Store what the folders tell; the number of events and what could not be used."""
     if not folders:
         return 0, []
-    found = read_timeline(*folders)
+    found = read_timeline(*folders, redaction=redaction)
     archive.keep(settings.store, found.frames())
     return found.events.height, found.problems

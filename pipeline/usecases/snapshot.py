@@ -10,12 +10,13 @@ from pipeline.engine.duckdb import Engine
 from pipeline.errors import ConfigError
 from pipeline.ingest.lake import Lake
 from pipeline.model import Window
+from pipeline.redaction import Redaction
 from pipeline.timeline import archive
 from pipeline.timeline.base import Problem
 from pipeline.timeline.collection import Collection
 from pipeline.timeline.folder import read_timeline
 from pipeline.timeline.kubernetes_fetch import Fetched, fetch
-from pipeline.usecases import live
+from pipeline.usecases import live, privacy
 from pipeline.usecases.incident import Question, attach_logs
 
 BEHIND = timedelta(hours=25)
@@ -65,23 +66,31 @@ def snapshot(
     now = datetime.now(UTC)
     folder = settings.store / "timeline" / "pages" / f"{now:{_STAMP}}"
     window = Window(now - BEHIND, now)
-    collection = _ask_aws(settings, load_balancer, window, folder / "aws") if aws else None
+    with Lake.open(settings.store) as lake:
+        redaction = privacy.fill(lake, settings)
+    collection = _ask_aws(settings, load_balancer, window, folder / "aws", redaction) if aws else None
     listed, problems = _ask_cluster(settings, folder / "kubernetes", wanted=cluster)
     if not folder.exists():
         return Snapshot(folder, 0, collection, listed, problems)
-    found = read_timeline(folder)
+    found = read_timeline(folder, redaction=redaction)
     archive.keep(settings.store, found.frames())
     return Snapshot(folder, found.events.height, collection, listed, [*problems, *found.problems])
 
 
-def _ask_aws(settings: Settings, load_balancer: str | None, window: Window, folder: Path) -> Collection:
+def _ask_aws(
+    settings: Settings,
+    load_balancer: str | None,
+    window: Window,
+    folder: Path,
+    redaction: Redaction | None,
+) -> Collection:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with (
         Lake.open(settings.store) as lake,
         Engine(settings.memory_limit, settings.threads) as engine,
     ):
         attach_logs(engine, lake, Question(window=window, load_balancer=load_balancer))
-        return live.collect(engine, window, load_balancer, settings, folder)
+        return live.collect(engine, window, load_balancer, settings, folder, redaction)
 
 
 def _ask_cluster(

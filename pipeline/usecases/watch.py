@@ -139,8 +139,9 @@ def _raise(watches: list[ResourceWatch], folder: Path) -> None:
 def _alone(folder: Path) -> Iterator[None]:
     """One watch per folder: two would close each other's files."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        descriptor = os.open(folder / _LOCK, flags, 0o600)
     except OSError as problem:
         raise StoreError(f"{folder}: {problem.strerror}; choose another --output") from problem
     try:

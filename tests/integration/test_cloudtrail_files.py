@@ -1,7 +1,8 @@
 """A trail's own files, from a real S3 server, in place of CloudTrail's event history."""
 
 import gzip
-from datetime import datetime, timedelta
+import io
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -10,6 +11,7 @@ import pytest
 from pipeline.timeline import cloudtrail_files
 from pipeline.timeline.cloudtrail_files import Trail
 from pipeline.timeline.collect import collect
+from pipeline.timeline.collection import Call
 from pipeline.timeline.folder import read_timeline
 from tests.support.aws_replay import Replay
 from tests.support.aws_runs import EXTRAS, failed, scope, sources
@@ -122,3 +124,24 @@ def test_a_file_too_large_for_a_trail_is_said(
 )
 def test_files_without_a_known_event_are_left_behind(body: bytes, is_kept: bool) -> None:  # noqa: FBT001 - a case
     assert cloudtrail_files._tells(body) is is_kept
+
+
+def test_a_key_that_leads_out_of_the_folder_is_not_followed(tmp_path: Path) -> None:
+    class Bucket:
+        def get_object(self, **_: object) -> dict[str, io.BytesIO]:
+            return {"Body": io.BytesIO(gzip.compress(b'{"Records": [{"eventName": "RunInstances"}]}'))}
+
+    (tmp_path / "pages").mkdir()
+    trail = Trail("bucket", "", Bucket)
+    for key, is_kept in (
+        (
+            "AWSLogs/1/CloudTrail/eu-west-1/2026/03/02/../../../../../../../evil_20260302T1100Z_a.json.gz",
+            False,
+        ),
+        ("AWSLogs/1/CloudTrail/eu-west-1/2026/03/02/good..one_20260302T1100Z_a.json.gz", True),
+    ):
+        call = Call("cloudtrail", "s3:GetObject", None, datetime.now(UTC))
+        cloudtrail_files._copy(Bucket(), trail, key, 10, tmp_path / "pages", call, None)
+        assert (call.fault is None) == bool(call.files) == is_kept
+    (kept,) = (path for path in tmp_path.rglob("*") if path.is_file())
+    assert kept.is_relative_to(tmp_path / "pages")

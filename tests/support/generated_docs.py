@@ -207,11 +207,13 @@ def _budget() -> str:
 
 def _policy() -> str:
     """The IAM policy of live collection."""
-    where = ["arn:aws:s3:::TRAIL-BUCKET", "arn:aws:s3:::TRAIL-BUCKET/*"]
+    bucket, files = "arn:aws:s3:::TRAIL-BUCKET", "arn:aws:s3:::TRAIL-BUCKET/PREFIX/AWSLogs/*"
+    (listing, reading) = S3_ACTIONS
     statements = [
         {"Sid": "Timeline", "Effect": "Allow", "Action": [api.action for api in APIS], "Resource": "*"},
         {"Sid": "Audit", "Effect": "Allow", "Action": [AUDIT_ACTION], "Resource": AUDIT_LOG},
-        {"Sid": "Trail", "Effect": "Allow", "Action": list(S3_ACTIONS), "Resource": where},
+        {"Sid": "TrailKeys", "Effect": "Allow", "Action": [listing], "Resource": bucket},
+        {"Sid": "TrailFiles", "Effect": "Allow", "Action": [reading], "Resource": files},
     ]
     return json.dumps({"Version": "2012-10-17", "Statement": statements}, indent=2) + "\n"
 

@@ -15,6 +15,8 @@ import pyarrow as pa
 
 from pipeline.attribute import run
 from pipeline.engine.duckdb import Engine
+from pipeline.ingest.parsed import Parsed
+from pipeline.ingest.redact import Redactor
 from pipeline.model import COVERAGE, EVENTS, LIFETIMES, REQUESTS, SETTINGS, Window
 from pipeline.timeline.base import frame
 
@@ -37,7 +39,11 @@ SHAPES: dict[str, dict[str, Any]] = {
 
 
 def attribute(
-    case: dict[str, Any], *, start: datetime = START, order: random.Random | None = None
+    case: dict[str, Any],
+    *,
+    start: datetime = START,
+    order: random.Random | None = None,
+    redactor: Redactor | None = None,
 ) -> pl.DataFrame:
     """Attributions of one case, sorted by time.
 
@@ -45,14 +51,19 @@ def attribute(
         case: what happens; see the scenario files.
         start: the instant that second 0 of the case is.
         order: shuffles the rows of every input.
+        redactor: takes people out of the requests.
     """
-    with attributed(case, start=start, order=order) as engine:
+    with attributed(case, start=start, order=order, redactor=redactor) as engine:
         return engine.table("attributions")
 
 
 @contextmanager
 def attributed(
-    case: dict[str, Any], *, start: datetime = START, order: random.Random | None = None
+    case: dict[str, Any],
+    *,
+    start: datetime = START,
+    order: random.Random | None = None,
+    redactor: Redactor | None = None,
 ) -> Iterator[Engine]:
     """The engine with all tables of one case; arguments as for `attribute`."""
     _CLOCK["start"] = start
@@ -62,6 +73,8 @@ def attributed(
     for rows in (lines, events, lifetimes) if order else ():
         order.shuffle(rows)  # type: ignore[union-attr]  # mypy does not see the condition
     requests = pa.Table.from_pylist(lines, schema=REQUESTS.schema)
+    if redactor is not None:
+        (requests,) = redactor.redacted(Parsed(len(lines), [requests]), REQUESTS.name).tables
     with Engine() as engine:
         engine.attach("requests", requests)
         engine.ask("create view error_rows as select * from requests where elb_status_code in (502, 504)")
