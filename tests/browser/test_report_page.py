@@ -65,7 +65,7 @@ def opened(context: BrowserContext, path: Path, fragment: str = "") -> tuple[Pag
 
 CHARTS = (
     *("over-time", "target-lives", "target-heat", "failure-classes"),
-    *("balancer-nodes", "lags", "confidence"),  # no latency: the story has no requests
+    *("balancer-nodes", "zones", "lags", "confidence"),  # no latency: the story has no requests
 )
 
 

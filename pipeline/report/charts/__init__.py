@@ -10,6 +10,7 @@ from pipeline.report.charts import (
     latency,
     over_time,
     targets,
+    zones,
 )
 from pipeline.report.charts.base import Chart, Scene, scene_of
 from pipeline.report.facts import Summary
@@ -23,6 +24,7 @@ _DRAWERS: tuple[Callable[[Scene], Chart | None], ...] = (
     latency.draw,
     failures.draw_classes,
     failures.draw_balancer_nodes,
+    zones.draw,
     lags.draw,
     confidence.draw,
 )

@@ -85,8 +85,8 @@ def draw_balancer_nodes(scene: Scene) -> Chart | None:
     return Chart(
         id="balancer-nodes",
         title="Which node of the load balancer",
-        note="With exact 95 % intervals. Alike: the fault lies with the targets. One far out: look at that "
-        "node’s zone.",
+        note="The thin lines are exact 95 % intervals. All alike: the fault lies with the targets. One far out: "
+        "with that node of the load balancer, or its zone.",
         figure=figure,
         tables={"balancer_nodes": found},
         height=height,
