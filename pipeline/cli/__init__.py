@@ -177,6 +177,10 @@ def report(
     until: opt.Until = None,
     lb: opt.LoadBalancer = None,
     output: Annotated[Path, typer.Option(help="HTML file to write.")] = Path("forensics-report.html"),
+    images: Annotated[
+        Path | None,
+        typer.Option(help="Folder for PNG and SVG of every chart (needs forensics[images] and Chromium)."),
+    ] = None,
     store: opt.Store = None,
     max_reject_share: opt.MaxRejectShare = None,
     quiet: opt.Quiet = False,
@@ -187,7 +191,10 @@ def report(
     Examples:
       forensics report --since 24h --output reports/last-night.html
       forensics report --logs ./alb-logs --timeline ./dumps
+      forensics report --logs ./alb-logs --timeline ./dumps --images ./charts
     """
+    if images is not None:
+        _refuse_without_browser()
     settings = config.load(store=store, max_reject_share=max_reject_share)
     question = _question(logs, timeline, since, until, lb, aws=aws, keep_pages=keep_pages)
     with investigate(question, settings, _progress(quiet=quiet)) as incident:
@@ -195,6 +202,8 @@ def report(
         remark_on_collection(incident.collection)
         _write_page(incident, output, title="Gateway errors" + (f" of {lb}" if lb else ""))
         typer.echo(str(output))
+        if images is not None:
+            _write_images(incident, images)
         _exit(incident)
 
 
@@ -380,6 +389,19 @@ def _write_page(incident: Incident, path: Path, title: str) -> None:
         manifest=manifest,
         findings=audit_settings(incident),
     )
+
+
+def _refuse_without_browser() -> None:
+    from pipeline.report.images import refuse_without_browser  # noqa: PLC0415 - Plotly, as below
+
+    refuse_without_browser()
+
+
+def _write_images(incident: Incident, folder: Path) -> None:
+    from pipeline.report import charts, images  # noqa: PLC0415 - Plotly, as above
+
+    for path in images.write_images(charts.drawn(incident.engine, summarise(incident.engine)), folder):
+        typer.echo(str(path))
 
 
 def _answer(incident: Incident, query: str) -> None:

@@ -70,7 +70,7 @@
     const cause = element("td", "cause");
     const named = element("span", "", `${errors.cause[at]} `);
     named.append(element("b", "", percent(errors.confidence[at])));
-    if (errors.runner_up[at]) named.append(element("small", "", `else ${errors.runner_up[at]} ${percent(errors.runner_up_confidence[at] || 0)}`));
+    if (errors.runner_up_confidence[at] >= 0.01) named.append(element("small", "", `else ${errors.runner_up[at]} ${percent(errors.runner_up_confidence[at])}`));
     cause.append(swatch(errors.cause[at]), named);
     const evidence = element("td", "evidence", errors.evidence[at]);
     if (errors.missing_sources[at]) evidence.append(" ", element("em", "", `Not watched: ${errors.missing_sources[at]}.`));

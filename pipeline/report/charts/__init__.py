@@ -6,6 +6,7 @@ from pipeline.engine.duckdb import Engine
 from pipeline.report.charts import (
     confidence,
     failures,
+    keepalive,
     lags,
     latency,
     over_time,
@@ -26,6 +27,7 @@ _DRAWERS: tuple[Callable[[Scene], Chart | None], ...] = (
     failures.draw_balancer_nodes,
     zones.draw,
     lags.draw,
+    keepalive.draw,
     confidence.draw,
 )
 

@@ -22,8 +22,8 @@ def draw(scene: Scene) -> Chart | None:
     grid = [[cells.get((row, column)) for column in columns] for row in rows]
     figure = go.Figure(
         go.Heatmap(
-            x=[f"target in<br>{safe(column)}" for column in columns],
-            y=[f"node in<br>{safe(row)}" for row in rows],
+            x=[safe(column) for column in columns],
+            y=[safe(row) for row in rows],
             z=[[cell and _share(cell["errors"], cell["requests"]) * 100 for cell in line] for line in grid],
             text=[[cell and _cell(cell["errors"], cell["requests"]) for cell in line] for line in grid],
             customdata=[
@@ -31,9 +31,11 @@ def draw(scene: Scene) -> Chart | None:
             ],
             texttemplate="%{text}",
             zmin=0,
+            zmax=100 * max(_share(row["errors"], row["requests"]) for row in counts.iter_rows(named=True))
+            or 1,
             colorscale=[[0, "rgba(0,114,178,.06)"], [1, "rgba(0,114,178,.7)"]],
             showscale=False,
-            hovertemplate="load balancer %{y}, %{x}: %{text} of %{customdata}<extra></extra>",
+            hovertemplate="load balancer node in %{y}, target in %{x}:<br>%{customdata}<extra></extra>",
             hoverongaps=False,
             xgap=2,
             ygap=2,
@@ -41,8 +43,7 @@ def draw(scene: Scene) -> Chart | None:
     )
     height = len(rows) * _ROW_PX + _MARGINS_PX
     style(figure, height, _LEFT_PX)
-    figure.update_xaxes(type="category", side="top", showgrid=False)
-    figure.update_yaxes(type="category", autorange="reversed", showgrid=False)
+    _label(figure, rows, columns)
     figure.update_layout(margin={"t": 44, "b": 12})
     return Chart(
         id="zones",
@@ -53,6 +54,25 @@ def draw(scene: Scene) -> Chart | None:
         figure=figure,
         tables={"zones": found},
         height=height,
+    )
+
+
+def _label(figure: go.Figure, rows: list[str], columns: list[str]) -> None:
+    """The zones, and whose: a load balancer has nodes of its own, which are not those of Kubernetes."""
+    figure.update_xaxes(
+        type="category",
+        side="top",
+        showgrid=False,
+        automargin=True,
+        tickvals=list(range(len(columns))),
+        ticktext=[f"target in<br>{safe(column)}" for column in columns],
+    )
+    figure.update_yaxes(
+        type="category",
+        autorange="reversed",
+        showgrid=False,
+        tickvals=list(range(len(rows))),
+        ticktext=[f"ALB node in<br>{safe(row)}" for row in rows],
     )
 
 
