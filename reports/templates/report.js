@@ -9,7 +9,9 @@ const report = {
 
 // Data and Plotly come compressed: a third of the size, and still inside this file.
 report.unpacked = async (id) => {
-  const bytes = Uint8Array.from(atob(report.byId(id).textContent), (char) => char.charCodeAt(0));
+  const text = report.byId(id).textContent;
+  // Browsers before 2025 lack fromBase64, which is ten times as fast.
+  const bytes = Uint8Array.fromBase64?.(text) ?? Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Response(stream).text();
 };
