@@ -4,6 +4,7 @@ import io
 import os
 import sys
 import traceback
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -200,7 +201,8 @@ def report(
     with investigate(question, settings, _progress(quiet=quiet)) as incident:
         remark_on(incident.pulled, incident.problems, incident.discovered)
         remark_on_collection(incident.collection)
-        _write_page(incident, output, title="Gateway errors" + (f" of {lb}" if lb else ""))
+        asked = _asked(question) | {"rejected lines tolerated": f"{settings.max_reject_share:.1%}"}
+        _write_page(incident, output, title="Gateway errors" + (f" of {lb}" if lb else ""), asked=asked)
         typer.echo(str(output))
         if images is not None:
             _write_images(incident, images)
@@ -373,11 +375,25 @@ def _print(
             formats.write(incident.attributions, summary, output_format, to)
 
 
-def _write_page(incident: Incident, path: Path, title: str) -> None:
+def _asked(question: Question) -> dict[str, str]:
+    """The question as it can be asked again: durations have become instants."""
+    window = question.window
+    given = {
+        "logs": question.logs,
+        "timeline": question.timeline,
+        "load balancer": question.load_balancer,
+        "since": window.since and window.since.isoformat(timespec="seconds"),
+        "until": window.until and window.until.isoformat(timespec="seconds"),
+    }
+    return {name: str(value) for name, value in given.items() if value is not None}
+
+
+def _write_page(incident: Incident, path: Path, title: str, asked: Mapping[str, str] | None = None) -> None:
     from pipeline.report import page  # noqa: PLC0415 - only who draws need wait for Plotly
 
     manifest = {
         "tool": f"forensics {__version__}",
+        **(asked or {}),
         "requests": f"{incident.requests:,}",
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
     }

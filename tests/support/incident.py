@@ -28,6 +28,7 @@ from pipeline.model import (
     LIFETIMES,
     OBJECTS,
     REQUESTS,
+    SETTINGS,
     Table,
 )
 
@@ -139,6 +140,7 @@ class Incident:
         engine.attach("events", table(EVENTS, self.events))
         engine.attach("coverage", table(COVERAGE, self.coverage))
         engine.attach_parquet(REQUESTS, [])
+        engine.attach_parquet(SETTINGS, [])
         engine.attach("traffic", pa.Table.from_pylist(self.traffic, schema=TRAFFIC))
         engine.attach("gateway_errors", gateway_errors(self.attributions))
         engine.attach("pair_minutes", pair_minutes(self.traffic))
