@@ -125,10 +125,10 @@
     }
   };
 
-  report.startCharts = async () => {
+  report.startCharts = async (bundle) => {
     const script = document.createElement("script");
     try {
-      script.textContent = await report.unpacked("plotly-bundle");
+      script.textContent = await bundle;
       document.head.append(script);
       const [first, ...others] = report.data.charts;
       await draw(first);

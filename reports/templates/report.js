@@ -42,6 +42,7 @@ report.select = (span) => {
 };
 
 report.start = async () => {
+  const bundle = report.unpacked("plotly-bundle"); // inflates on another thread meanwhile
   report.data = JSON.parse(await report.unpacked("report-data"));
   report.startEvidence();
   report.byId("selection-clear").addEventListener("click", () => report.select(null));
@@ -49,7 +50,7 @@ report.start = async () => {
     const name = button.dataset.csv;
     button.addEventListener("click", () => report.save(`${name}.csv`, report.data.csv[name], "text/csv"));
   }
-  await report.startCharts();
+  await report.startCharts(bundle);
 };
 
 document.addEventListener("DOMContentLoaded", () => { if (report.byId("report-data")) report.start(); });
