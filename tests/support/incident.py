@@ -131,7 +131,8 @@ class Incident:
     coverage: list[Row] = field(default_factory=list)
     traffic: list[Row] = field(default_factory=list)
     neighbours: list[tuple[int, str, int]] = field(default_factory=list)
-    zones: list[tuple[str, str]] = field(default_factory=list)
+    settings: list[Row] = field(default_factory=list)
+    target_zones: list[tuple[str, str]] = field(default_factory=list)
 
     def attach(self, engine: Engine) -> None:
         """Make the tables readable under the names that the report expects."""
@@ -140,11 +141,11 @@ class Incident:
         engine.attach("events", table(EVENTS, self.events))
         engine.attach("coverage", table(COVERAGE, self.coverage))
         engine.attach_parquet(REQUESTS, [])
-        engine.attach_parquet(SETTINGS, [])
+        engine.attach("settings", table(SETTINGS, self.settings))
         engine.attach("traffic", pa.Table.from_pylist(self.traffic, schema=TRAFFIC))
         engine.attach("gateway_errors", gateway_errors(self.attributions))
         engine.attach("pair_minutes", pair_minutes(self.traffic))
-        engine.attach("address_zones", pl.DataFrame(self.zones, ADDRESS_ZONES, orient="row"))
+        engine.attach("target_zones", pl.DataFrame(self.target_zones, TARGET_ZONES, orient="row"))
         engine.attach("candidates", table(CANDIDATES, candidates(self.attributions)))
         engine.attach("objects", table(OBJECTS, objects(self.attributions)))
         engine.attach("causes", causes_frame())
@@ -166,7 +167,7 @@ _TRAFFIC_COLUMNS: dict[str, pa.DataType] = {
     "gateway_errors": pa.int64(),
 }
 TRAFFIC = pa.schema(_TRAFFIC_COLUMNS)
-ADDRESS_ZONES = {"address": pl.String, "zone": pl.String}
+TARGET_ZONES = {"private_ip": pl.String, "zone": pl.String}
 NEIGHBOURS = {"elb_status_code": pl.Int16, "label": pl.String, "requests": pl.Int64}
 
 
@@ -175,9 +176,6 @@ _TARGETS = (
     *(f"10.0.1.{20 + number}" for number in range(13)),
     *(f"10.0.2.{10 + number}" for number in range(6)),
 )
-_ZONES = {"10.0.0.7": "eu-central-1a", "10.0.0.8": "eu-central-1b"} | {
-    target: "eu-central-1a" if target.startswith("10.0.1.") else "eu-central-1b" for target in _TARGETS
-}
 _ERROR_COLUMNS: dict[str, pa.DataType] = {
     "request_id": pa.string(),
     "elb_node_ip": pa.string(),
@@ -375,7 +373,7 @@ def incident(scale: float = 1.0, seed: int = 7) -> Incident:
     _background(builder, scale)
     _coverage(builder.incident)
     _traffic(builder)
-    builder.incident.zones.extend(_ZONES.items())
+    _zones(builder.incident)
     builder.incident.attributions.sort(key=lambda row: (row["time"], row["request_id"]))
     return builder.incident
 
@@ -437,6 +435,16 @@ def _coverage(into: Incident) -> None:
     for source, until in spans.items():
         span = {"covered_from": FIRST, "covered_to": minutes(until)}
         into.coverage.append({"source": source, "source_ref": f"{source}.json", **span})
+
+
+def _zones(into: Incident) -> None:
+    """One node of the load balancer in each of two zones, bulk nodes in one, the others in the other."""
+    for letter, node in zip("ab", _BALANCER_NODES, strict=True):
+        zone = {"setting": "availability_zone", "value": f"eu-central-1{letter}"}
+        into.settings.append({"resource": f"elb_node/{node}", "source": "ec2", **zone})
+    for target in _TARGETS:
+        letter = "a" if target.startswith("10.0.1.") else "b"
+        into.target_zones.append((target, f"eu-central-1{letter}"))
 
 
 def _traffic(builder: _Builder) -> None:
