@@ -64,7 +64,7 @@ def main() -> None:
 def write(errors: int, path: Path) -> tuple[float, int]:
     """Write the page; how long that took, s, and how many errors it has."""
     base = len(incident().attributions)
-    story = incident(scale=errors / base * 1.01)
+    story = incident(scale=errors / base * 1.05)
     story.attributions = story.attributions[:errors]
     with Engine() as engine:
         story.attach(engine)
