@@ -264,8 +264,7 @@ def test_markup_that_got_in_all_the_same_would_not_run(
 def test_nothing_is_wider_than_the_window(context: BrowserContext, written: Path, width: int) -> None:
     page, _ = opened(context, written)
     page.set_viewport_size({"width": width, "height": 900})
-    page.wait_for_timeout(300)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.wait_for_function("width => document.documentElement.scrollWidth <= width", arg=width)
     page.set_viewport_size({"width": 1440, "height": 900})
 
 
