@@ -25,7 +25,10 @@ _NO_PREDECESSOR = -2.0
 _NEAR_S = 0.5
 """A pause this near to the timeout is one of its pile."""
 _CLEAR_CERTAINTY, _CLEAR_ERRORS = 0.8, 5
-"""When a timeout is named to people."""
+"""When a pile is named to people."""
+_PILED = "pauses of this target group pile up there, as a server timeout would make them"
+"""Said after the error's own pause. The timeout itself is stated once, with its interval, by `keepalive`: the
+mode here lies a few tenths below the pile, because a close may come that much later."""
 _EARLIEST_S, _PROMPT_S, _LATE_S = -0.1, 0.4, 1.1
 """A connection is found closed this long around its timeout: promptly (70 %), or late in a busy server."""
 _RACE_SHARE = 0.7
@@ -132,13 +135,12 @@ def _fit_group(rows: pl.DataFrame, pairs: pl.DataFrame, usual: Pauses) -> tuple[
     certainty = float(weights.share[np.abs(timeouts - mode) <= _NEAR_S].sum())
     estimate = IdleTimeout(mode, certainty, int(near.sum()), weights.racing)
     is_clear = certainty > _CLEAR_CERTAINTY and estimate.errors >= _CLEAR_ERRORS
-    sentence = f"pauses of this target group pile up at {mode:.1f} s, as a server timeout would make them"
     odds = np.log(max(weights.racing, _LEAST_SHARE))
     fitted = paused.select(
         "request_id",
         pl.Series("log_ratio", odds + _log_ratios(gaps, rates, weights, usual), dtype=pl.Float64),
         pl.lit(weights.racing).alias("racing"),
-        pl.Series("sentence", [sentence if is_clear and one else None for one in near], dtype=pl.String),
+        pl.Series("sentence", [_PILED if is_clear and one else None for one in near], dtype=pl.String),
     )
     silent = rows.filter(pl.col("gap_s").is_null()).select(
         "request_id",

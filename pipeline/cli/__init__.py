@@ -4,6 +4,7 @@ import io
 import os
 import sys
 import traceback
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -180,6 +181,10 @@ def report(
     until: opt.Until = None,
     lb: opt.LoadBalancer = None,
     output: Annotated[Path, typer.Option(help="HTML file to write.")] = Path("forensics-report.html"),
+    images: Annotated[
+        Path | None,
+        typer.Option(help="Folder for PNG and SVG of every chart (needs forensics[images] and Chromium)."),
+    ] = None,
     store: opt.Store = None,
     max_reject_share: opt.MaxRejectShare = None,
     quiet: opt.Quiet = False,
@@ -190,14 +195,20 @@ def report(
     Examples:
       forensics report --since 24h --output reports/last-night.html
       forensics report --logs ./alb-logs --timeline ./dumps
+      forensics report --logs ./alb-logs --timeline ./dumps --images ./charts
     """
+    if images is not None:
+        _refuse_without_browser()
     settings = config.load(store=store, max_reject_share=max_reject_share)
     question = _question(logs, timeline, since, until, lb, aws=aws, keep_pages=keep_pages)
     with investigate(question, settings, _progress(quiet=quiet)) as incident:
         remark_on(incident.pulled, incident.problems, incident.discovered)
         remark_on_collection(incident.collection)
-        _write_page(incident, output, title="Gateway errors" + (f" of {lb}" if lb else ""))
+        asked = _asked(question) | {"rejected lines tolerated": f"{settings.max_reject_share:.1%}"}
+        _write_page(incident, output, title="Gateway errors" + (f" of {lb}" if lb else ""), asked=asked)
         typer.echo(str(output))
+        if images is not None:
+            _write_images(incident, images)
         _exit(incident)
 
 
@@ -367,11 +378,25 @@ def _print(
             formats.write(incident.attributions, summary, output_format, to)
 
 
-def _write_page(incident: Incident, path: Path, title: str) -> None:
+def _asked(question: Question) -> dict[str, str]:
+    """The question as it can be asked again: durations have become instants."""
+    window = question.window
+    given = {
+        "logs": question.logs,
+        "timeline": question.timeline,
+        "load balancer": question.load_balancer,
+        "since": window.since and window.since.isoformat(timespec="seconds"),
+        "until": window.until and window.until.isoformat(timespec="seconds"),
+    }
+    return {name: str(value) for name, value in given.items() if value is not None}
+
+
+def _write_page(incident: Incident, path: Path, title: str, asked: Mapping[str, str] | None = None) -> None:
     from pipeline.report import page  # noqa: PLC0415 - only who draws need wait for Plotly
 
     manifest = {
         "tool": f"forensics {__version__}",
+        **(asked or {}),
         "requests": f"{incident.requests:,}",
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
     }
@@ -383,6 +408,19 @@ def _write_page(incident: Incident, path: Path, title: str) -> None:
         manifest=manifest,
         findings=audit_settings(incident),
     )
+
+
+def _refuse_without_browser() -> None:
+    from pipeline.report.images import refuse_without_browser  # noqa: PLC0415 - Plotly, as below
+
+    refuse_without_browser()
+
+
+def _write_images(incident: Incident, folder: Path) -> None:
+    from pipeline.report import charts, images  # noqa: PLC0415 - Plotly, as above
+
+    for path in images.write_images(charts.drawn(incident.engine, summarise(incident.engine)), folder):
+        typer.echo(str(path))
 
 
 def _answer(incident: Incident, query: str) -> None:

@@ -19,6 +19,9 @@ BLUE, SKY, GREEN, VERMILION, ORANGE, PURPLE, YELLOW = (
 )
 GREY, PALE_GREY = "#8b9199", "#b9bec5"
 
+PAPER, INK, SOFT, RULE, GRID, STAY = "#ffffff", "#16191d", "#5b636e", "#e2e5e9", "#e9ecef", "#c9d0d8"
+"""The light page, as in report.css: what an image without the page is drawn in."""
+
 
 @dataclass(frozen=True)
 class Look:

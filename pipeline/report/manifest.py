@@ -19,7 +19,7 @@ def objects_read(engine: Engine) -> pl.DataFrame:
 
 
 def rested_on(engine: Engine, objects: pl.DataFrame) -> dict[str, str]:
-    """Rules, objects and libraries behind the verdicts, as name and value.
+    """Rules, objects, timeline and libraries behind the verdicts, as name and value.
 
     Args:
         engine: with the tables of the incident.
@@ -34,16 +34,23 @@ def rested_on(engine: Engine, objects: pl.DataFrame) -> dict[str, str]:
             f"{wording.whole(objects.height)}, {wording.whole(float(objects['lines'].sum()))} lines, "
             f"{wording.whole(float(objects['rejected'].sum()))} rejected"
         )
-        facts["objects, keys and ETags (SHA-256)"] = _digest(objects)
+        facts["objects, keys and ETags (SHA-256)"] = _digest(objects.select("object_key", "etag"))
+    timeline = engine.frame("report/timeline_digest")
+    if not timeline.is_empty():
+        events = timeline.filter(pl.col("kind") == "event").height
+        facts["timeline"] = (
+            f"{wording.plural(events, 'event')}, {wording.plural(timeline.height - events, 'setting')}"
+        )
+        facts["events and settings (SHA-256)"] = _digest(timeline)
     facts["libraries"] = ", ".join(
         [f"Python {platform.python_version()}", *(f"{name} {version(name)}" for name in _LIBRARIES)]
     )
     return facts
 
 
-def _digest(objects: pl.DataFrame) -> str:
-    """One hash over all keys and ETags: the same objects give the same."""
+def _digest(rows: pl.DataFrame) -> str:
+    """One hash over all values in their order: the same objects, or the same events, give the same."""
     digest = sha256()
-    for key, etag in objects.select("object_key", "etag").iter_rows():
-        digest.update(f"{key}\0{etag}\n".encode(errors="replace"))
+    for row in rows.iter_rows():
+        digest.update(("\0".join(map(str, row)) + "\n").encode(errors="replace"))
     return digest.hexdigest()

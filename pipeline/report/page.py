@@ -22,7 +22,7 @@ from plotly.offline import get_plotlyjs  # type: ignore[import-untyped] # plotly
 
 from pipeline import queries
 from pipeline.engine.duckdb import Engine
-from pipeline.report import evidence, hazard, safety, wording
+from pipeline.report import evidence, safety, wording
 from pipeline.report.audit import Finding
 from pipeline.report.charts import Chart, drawn
 from pipeline.report.colours import look
@@ -34,9 +34,18 @@ from pipeline.report.whole_file import whole_file
 STATIC_ROWS = 200
 """Errors and events in the page's markup, for print and for readers without JavaScript; its data hold all."""
 
+_FINDINGS = {
+    "lifted": "errors follow the events",
+    "common_driver": "both follow something else",
+    "no_lift": "errors do not follow them",
+    "always_near": "events never stop",
+    "insufficient_data": "too few to tell",
+}
+"""What the verdict of a check says to a reader."""
+
 _SCRIPTS = ("report.js", "charts.js", "evidence.js")
 _RESERVED_STYLE = "/* rules come from Plotly */"
-_BREAKS = re.compile(r"(?<=[a-z][._/])(?=[a-z])")
+_BREAKS = re.compile(r"(?<=[A-Za-z][_/:])(?=[A-Za-z])")
 _STYLE_IDS = re.compile(r'getElementById\("([0-9a-f]{40,64})"\)')
 
 
@@ -118,8 +127,8 @@ def _rows(engine: Engine, summary: Summary) -> dict[str, Any]:
         "peak": max((row.errors for row in summary.by_cause), default=1),
         "best": remedies[0] if remedies else None,
         "remedies": remedies,
+        "efforts": {row["cause"]: row for row in summary.trust.remedies},
         "wordings": _wordings(engine),
-        "hazards": hazard.figures(engine, summary.trust.keepalive),
         "errors": engine.frame("report/errors").head(STATIC_ROWS).rows(named=True),
         "events": engine.frame("report/events_near_errors", {"row_limit": STATIC_ROWS}).rows(named=True),
         "coverage": engine.frame("report/coverage").rows(named=True),
@@ -213,6 +222,9 @@ def _environment() -> Environment:
         "ratio": wording.ratio,
         "chance": wording.chance,
         "group_name": group_name,
+        "instant": wording.instant,
+        "span": wording.span,
+        "finding": _FINDINGS.__getitem__,
     }
     environment.globals |= {"look": look, "swatch": _swatch}
     return environment

@@ -1,4 +1,4 @@
-"""The summary on a terminal: verdict, causes, the one thing to change, other errors, and what nobody watched.
+"""The summary on a terminal: verdict, causes, what to change, other errors, and what nobody watched.
 
 Nothing in it is read as markup, nothing needs colour, and where the output's encoding has no block
 characters the same picture is drawn in ASCII.
@@ -36,6 +36,9 @@ def render(summary: Summary, console: Console) -> None:
     if summary.top_remedy:
         console.print()
         say.labelled("Change first", [summary.top_remedy])
+    if further := wording.further_remedies(summary.by_cause, summary.gateway_errors):
+        console.print()
+        say.labelled("Then", further)
     for label, sentences in findings.sections(summary.trust):
         console.print()
         say.labelled(label, sentences)

@@ -120,11 +120,21 @@ def _tail(others: Sequence[CauseRow], undecided: Sequence[CauseRow]) -> str:
 
 def top_remedy(rows: Sequence[CauseRow], errors: int) -> str:
     """What to change first: the remedy of the cause with most expected errors."""
-    decided = [row for row in rows if row.is_decided]
-    if not decided:
-        return ""
-    best = max(decided, key=lambda row: row.expected_errors)
-    return f"{best.remedy.rstrip('. ')}. {saved(best, errors)}"
+    ranked = _by_errors_saved(rows)
+    return _remedy(ranked[0], errors) if ranked else ""
+
+
+def further_remedies(rows: Sequence[CauseRow], errors: int) -> list[str]:
+    """What to change after that: the remedies of the next causes that the verdict names."""
+    return [_remedy(row, errors) for row in _by_errors_saved(rows)[1:LEADING]]
+
+
+def _by_errors_saved(rows: Sequence[CauseRow]) -> list[CauseRow]:
+    return sorted((row for row in rows if row.is_decided), key=lambda row: -row.expected_errors)
+
+
+def _remedy(row: CauseRow, errors: int) -> str:
+    return f"{row.remedy.rstrip('. ')}. {saved(row, errors)}"
 
 
 def saved(row: CauseRow, errors: int) -> str:

@@ -184,6 +184,7 @@ def _interface(document: Document, interface: Record, ref: str, findings: Findin
     instance_id = text(attachment, "InstanceId")
     attached_at = instant(attachment, "AttachTime", ref, findings)
     if instance_id is None:
+        _add_balancer_zone(document, interface, findings)
         return
     _add_prefixes(document, interface, instance_id, findings)
     if attached_at is None:
@@ -194,6 +195,15 @@ def _interface(document: Document, interface: Record, ref: str, findings: Findin
     for ip in _addresses(interface):
         kept = "primary address" if ip == primary else "secondary address"
         _launched(findings, attached_at, instance_id, ip, ref, columns, kept)
+
+
+def _add_balancer_zone(document: Document, interface: Record, findings: Findings) -> None:
+    """The zone of a load balancer's node, under the address that its lines carry."""
+    zone = text(interface, "AvailabilityZone")
+    if zone is None or not (text(interface, "Description") or "").startswith("ELB app/"):
+        return
+    for ip in _addresses(interface):
+        findings.setting(f"elb_node/{ip}", "availability_zone", zone, source=NAME, read_at=document.read_at)
 
 
 def _status(document: Document, status: Record, ref: str, findings: Findings) -> None:

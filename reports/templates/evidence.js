@@ -70,7 +70,7 @@
     const cause = element("td", "cause");
     const named = element("span", "", `${errors.cause[at]} `);
     named.append(element("b", "", percent(errors.confidence[at])));
-    if (errors.runner_up[at]) named.append(element("small", "", `else ${errors.runner_up[at]} ${percent(errors.runner_up_confidence[at] || 0)}`));
+    if (errors.runner_up_confidence[at] >= 0.01) named.append(element("small", "", `else ${errors.runner_up[at]} ${percent(errors.runner_up_confidence[at])}`));
     cause.append(swatch(errors.cause[at]), named);
     const evidence = element("td", "evidence", errors.evidence[at]);
     if (errors.missing_sources[at]) evidence.append(" ", element("em", "", `Not watched: ${errors.missing_sources[at]}.`));
@@ -132,22 +132,22 @@
   // One error: its line, every candidate with what speaks for it, and what happened around it.
   const facts = (errors, at) => {
     const list = element("dl");
-    const add = (name, value) => {
+    const add = (name, value, className) => {
       if (value === null || value === undefined || value === "") return;
-      const pair = element("div");
+      const pair = element("div", className);
       pair.append(element("dt", "", name), element("dd", "", value));
       list.append(pair);
     };
     add("answered", `${moment(errors, at)} UTC, ${errors.elb_status_code[at]}`);
     add("request", [errors.request_verb[at], errors.path[at]].filter(Boolean).join(" "));
     add("target", target(errors, at));
-    add("balancer node", errors.elb_node_ip[at]);
+    add("ALB node", errors.elb_node_ip[at]);
     add("what failed", (errors.failure_class[at] || "").replaceAll("_", " "));
     if (errors.duration_s[at] !== null) add("took", `${seconds(errors.duration_s[at])} s`);
     if (errors.gap_s[at] !== null) add("pair idle for", `${seconds(errors.gap_s[at])} s`);
-    add("trace", errors.trace_id[at]);
-    add("line", `${errors.object_key[at]}:${errors.line_number[at]}`);
-    add("explain", `forensics explain ${errors.request_id[at]}`);
+    add("trace", errors.trace_id[at], "whole");
+    add("line", `${errors.object_key[at]}:${errors.line_number[at]}`, "whole");
+    add("explain", `forensics explain ${errors.request_id[at]}`, "whole");
     return list;
   };
 
@@ -179,7 +179,7 @@
       const svg = drawing("svg", { viewBox: "0 0 100 8", preserveAspectRatio: "none", "aria-hidden": "true" });
       svg.append(drawing("rect", { width: Math.max(0.5, 100 * all.probability[place]), height: 8, fill: hue(all.cause[place]) }));
       bar.append(svg, element("b", "", percent(all.probability[place])));
-      const relative = (name) => (place === best ? "0" : (all[name][place] - all[name][best]).toFixed(1));
+      const relative = (name) => (place === best ? "0" : (all[name][place] - all[name][best]).toFixed(1).replace("-", "−"));
       row.append(cause, bar, element("td", "n", relative("log_likelihood")), element("td", "n", relative("log_rate")), element("td", "", all.evidence[place]));
       body.append(row);
     }
@@ -213,7 +213,7 @@
       if (!told && events.occurred_at[place] > centre) { add(centre, "this error", "self"); told = true; }
       const who = [events.entity[place], events.node_group[place]].filter(Boolean).join(", ");
       const cited = events.event_id[place] === errors.event_id[at];
-      add(events.occurred_at[place], `${events.kind[place].replaceAll("_", " ")}: ${who}${events.reason[place] ? ` (${events.reason[place]})` : ""}${cited ? " — cited by the verdict" : ""}`, cited ? "cited" : "");
+      add(events.occurred_at[place], `${events.kind[place].replaceAll("_", " ")}: ${who}${events.reason[place] ? ` (${events.reason[place]})` : ""}${cited ? " (cited by the verdict)" : ""}`, cited ? "cited" : "");
     }
     if (!told) add(centre, "this error", "self");
     return list;
@@ -229,7 +229,7 @@
     close.addEventListener("click", () => dialog.close());
     const head = element("div", "head");
     head.append(title, close);
-    dialog.replaceChildren(head, element("p", "lead", errors.evidence[at]), facts(errors, at), element("h3", "", "Candidates"), waterfall(at), element("p", "note", "Fit and rate in nats against the best candidate: their sum is the log of its odds against it, before several events of one cause are added up."), element("h3", "", "Around it"), timeline(at));
+    dialog.replaceChildren(head, element("p", "lead", errors.evidence[at]), facts(errors, at), element("h3", "", "Candidates"), waterfall(at), element("p", "note", "Fit: how well it explains this very error. Rate: how often it strikes here. Both against the best candidate, as natural logarithms: −2.3 is ten times less likely. Several events of one cause add up."), element("h3", "", "Around it"), timeline(at));
     if (!dialog.open) dialog.showModal();
   };
 

@@ -9,7 +9,9 @@ const report = {
 
 // Data and Plotly come compressed: a third of the size, and still inside this file.
 report.unpacked = async (id) => {
-  const bytes = Uint8Array.from(atob(report.byId(id).textContent), (char) => char.charCodeAt(0));
+  const text = report.byId(id).textContent;
+  // Browsers before 2025 lack fromBase64, which is ten times as fast.
+  const bytes = Uint8Array.fromBase64?.(text) ?? Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Response(stream).text();
 };
@@ -40,6 +42,7 @@ report.select = (span) => {
 };
 
 report.start = async () => {
+  const bundle = report.unpacked("plotly-bundle"); // inflates on another thread meanwhile
   report.data = JSON.parse(await report.unpacked("report-data"));
   report.startEvidence();
   report.byId("selection-clear").addEventListener("click", () => report.select(null));
@@ -47,7 +50,7 @@ report.start = async () => {
     const name = button.dataset.csv;
     button.addEventListener("click", () => report.save(`${name}.csv`, report.data.csv[name], "text/csv"));
   }
-  await report.startCharts();
+  await report.startCharts(bundle);
 };
 
 document.addEventListener("DOMContentLoaded", () => { if (report.byId("report-data")) report.start(); });

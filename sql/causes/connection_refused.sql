@@ -24,7 +24,12 @@ select
     cast(null as double) as prior_weight,
     ln(0.1 * target_rate) as log_likelihood,
     printf('refused within %.3f s by a target ', duration_s)
-    || coalesce(printf('that joined %.0f min before', target_age_s / 60.0), 'of unknown age') as evidence
+    || case
+        when target_age_s is null then 'of unknown age'
+        when target_age_s < 7200.0 then printf('that joined %.0f min before', target_age_s / 60.0)
+        when target_age_s < 172800.0 then printf('that joined %.0f h before', target_age_s / 3600.0)
+        else printf('that joined %.1f days before', target_age_s / 86400.0)
+    end as evidence
 from episodes
 where failure_class = 'not_connected'
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped] # ships no types
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, ViewportSize
 
 from pipeline.engine.duckdb import Engine
 from pipeline.report import page as report
@@ -65,7 +65,7 @@ def opened(context: BrowserContext, path: Path, fragment: str = "") -> tuple[Pag
 
 CHARTS = (
     *("over-time", "target-lives", "target-heat", "failure-classes"),
-    *("balancer-nodes", "lags", "confidence"),  # no latency: the story has no requests
+    *("balancer-nodes", "zones", "lags", "confidence"),  # no latency: the story has no requests
 )
 
 
@@ -186,11 +186,12 @@ def test_a_hundred_thousand_errors_scroll_like_a_hundred(
     assert complaints == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 1440), ("light", 390)])
 def test_screen_readers_and_keyboards_find_no_serious_obstacle(
-    browser: Browser, written: Path, scheme: Literal["light", "dark"]
+    browser: Browser, written: Path, scheme: Literal["light", "dark"], width: int
 ) -> None:
-    with browser.new_context(offline=True, color_scheme=scheme) as seen:
+    size = ViewportSize(width=width, height=900)
+    with browser.new_context(offline=True, color_scheme=scheme, viewport=size) as seen:
         page, _ = opened(seen, written)
         found = Axe().run(page).response["violations"]
     serious = [
@@ -263,9 +264,37 @@ def test_markup_that_got_in_all_the_same_would_not_run(
 def test_nothing_is_wider_than_the_window(context: BrowserContext, written: Path, width: int) -> None:
     page, _ = opened(context, written)
     page.set_viewport_size({"width": width, "height": 900})
-    page.wait_for_timeout(300)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.wait_for_function("width => document.documentElement.scrollWidth <= width", arg=width)
     page.set_viewport_size({"width": 1440, "height": 900})
+
+
+@pytest.mark.parametrize("width", [800, 390])
+def test_in_a_narrow_window_every_error_still_shows_its_evidence(
+    context: BrowserContext, written: Path, width: int
+) -> None:
+    page, _ = opened(context, written)
+    page.set_viewport_size({"width": width, "height": 900})
+    evidence = page.locator("#virtual tr:not(.pad) td.evidence").first
+    page.wait_for_function("document.querySelector('#virtual td.evidence').clientWidth > 250")
+    assert incident().attributions[0]["evidence"] in evidence.inner_text()
+    legend = page.locator("#over-time .legend").bounding_box()
+    ticks = page.locator("#over-time .xaxislayer-above").last.bounding_box()
+    assert legend
+    assert ticks
+    assert legend["y"] >= ticks["y"] + ticks["height"] or legend["y"] + legend["height"] <= ticks["y"]
+
+
+def test_an_image_saved_from_a_dark_page_is_drawn_as_on_paper(browser: Browser, written: Path) -> None:
+    with browser.new_context(offline=True, color_scheme="dark") as dark:
+        page, complaints = opened(dark, written)
+        page.click("#over-time ~ .behind summary")
+        with page.expect_download() as image:
+            page.click("[data-image=svg][data-of=over-time]")
+        drawn = image.value.path().read_text()
+        assert complaints == []
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 23, 27)"
+    assert "rgb(22, 25, 29)" in drawn
+    assert "rgb(231, 234, 238)" not in drawn
 
 
 def test_dark_readers_get_light_ink(browser: Browser, written: Path) -> None:
@@ -294,6 +323,24 @@ def test_it_prints_light_and_with_its_chart(context: BrowserContext, written: Pa
     assert page.locator(".causes").evaluate("element => element.clientWidth") > 600
     page.evaluate("window.dispatchEvent(new Event('afterprint'))")
     assert page.pdf(format="A4").startswith(b"%PDF")
+
+
+def test_on_paper_no_column_is_squeezed_and_no_chart_is_torn(context: BrowserContext, written: Path) -> None:
+    page, _ = opened(context, written)
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 688, "height": 970})
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    page.wait_for_function("document.querySelector('#over-time svg.main-svg').clientWidth === 680")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 688
+    for cells, least in (("#static td.evidence", 280), (".events tr:not(.uncited) td:nth-child(5)", 280)):
+        assert (
+            page.eval_on_selector_all(cells, "all => Math.min(...all.map(one => one.clientWidth))") >= least
+        )
+    tall = page.eval_on_selector_all(".chart-of", "all => Math.max(...all.map(one => one.clientHeight))")
+    assert tall < 970
+    assert page.eval_on_selector_all(
+        ".chart-of", "all => all.every(one => getComputedStyle(one).breakInside === 'avoid')"
+    )
 
 
 def test_without_errors_the_page_is_calm(context: BrowserContext, tmp_path: Path) -> None:

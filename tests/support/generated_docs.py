@@ -7,6 +7,10 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pydantic import TypeAdapter
 
 from pipeline.attribute import causes, findings
 from pipeline.attribute.verdicts import (
@@ -16,7 +20,9 @@ from pipeline.attribute.verdicts import (
     INSUFFICIENT_TITLE,
     TRUST,
 )
-from pipeline.model import TABLES
+from pipeline.model import ATTRIBUTIONS, TABLES
+from pipeline.report.facts import Summary
+from pipeline.report.formats import JSON_SCHEMA
 from pipeline.timeline.aws_apis import APIS, S3_ACTIONS, budget
 from pipeline.timeline.kubernetes_api import RESOURCES, VERBS
 from pipeline.timeline.kubernetes_audit_fetch import ACTION as AUDIT_ACTION
@@ -123,6 +129,46 @@ def schema_page() -> str:
     return "\n".join(parts)
 
 
+def json_schema() -> str:
+    """docs/attribute.schema.json: the document of ``attribute --format json``, as JSON Schema."""
+    summary = TypeAdapter(Summary).json_schema()
+    document = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "forensics attribute --format json",
+        "description": "`schema` is raised when a field changes its meaning or goes; new fields may come.",
+        "type": "object",
+        "required": ["schema", "summary", "attributions"],
+        "properties": {
+            "schema": {"const": JSON_SCHEMA},
+            "summary": {name: value for name, value in summary.items() if name != "$defs"},
+            "attributions": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ATTRIBUTIONS.schema.names,
+                    "properties": {field.name: _json_field(field) for field in ATTRIBUTIONS.schema},
+                },
+            },
+        },
+        "$defs": summary["$defs"],
+    }
+    return json.dumps(document, indent=2) + "\n"
+
+
+def _json_field(field: "pa.Field[Any]") -> dict[str, object]:
+    """A column as JSON: its type, whether it may be null, and what it means."""
+    kinds = {
+        "integer": pa.types.is_integer(field.type),
+        "number": pa.types.is_floating(field.type),
+        "boolean": pa.types.is_boolean(field.type),
+    }
+    kind = next((name for name, fits in kinds.items() if fits), "string")
+    value: dict[str, object] = {"type": [kind, "null"] if field.nullable else kind}
+    if pa.types.is_timestamp(field.type):
+        value["format"] = "date-time"
+    return value | {"description": (field.metadata or {})[b"meaning"].decode()}
+
+
 def cli_page() -> str:
     """docs/cli.md: the help of every command, as printed in 100 columns."""
     commands = ((), *(name.split() for name in COMMANDS))
@@ -222,6 +268,7 @@ PAGES = {
     "docs/causes.md": causes_page,
     "docs/audit.md": audit_page,
     "docs/schema.md": schema_page,
+    "docs/attribute.schema.json": json_schema,
     "docs/cli.md": cli_page,
     "docs/kubernetes.md": kubernetes_page,
     "docs/timeline.md": timeline_page,

@@ -28,6 +28,7 @@ from pipeline.model import (
     LIFETIMES,
     OBJECTS,
     REQUESTS,
+    SETTINGS,
     Table,
 )
 
@@ -130,6 +131,8 @@ class Incident:
     coverage: list[Row] = field(default_factory=list)
     traffic: list[Row] = field(default_factory=list)
     neighbours: list[tuple[int, str, int]] = field(default_factory=list)
+    settings: list[Row] = field(default_factory=list)
+    target_zones: list[tuple[str, str]] = field(default_factory=list)
 
     def attach(self, engine: Engine) -> None:
         """Make the tables readable under the names that the report expects."""
@@ -138,9 +141,11 @@ class Incident:
         engine.attach("events", table(EVENTS, self.events))
         engine.attach("coverage", table(COVERAGE, self.coverage))
         engine.attach_parquet(REQUESTS, [])
+        engine.attach("settings", table(SETTINGS, self.settings))
         engine.attach("traffic", pa.Table.from_pylist(self.traffic, schema=TRAFFIC))
         engine.attach("gateway_errors", gateway_errors(self.attributions))
         engine.attach("pair_minutes", pair_minutes(self.traffic))
+        engine.attach("target_zones", pl.DataFrame(self.target_zones, TARGET_ZONES, orient="row"))
         engine.attach("candidates", table(CANDIDATES, candidates(self.attributions)))
         engine.attach("objects", table(OBJECTS, objects(self.attributions)))
         engine.attach("causes", causes_frame())
@@ -162,20 +167,30 @@ _TRAFFIC_COLUMNS: dict[str, pa.DataType] = {
     "gateway_errors": pa.int64(),
 }
 TRAFFIC = pa.schema(_TRAFFIC_COLUMNS)
+TARGET_ZONES = {"private_ip": pl.String, "zone": pl.String}
 NEIGHBOURS = {"elb_status_code": pl.Int16, "label": pl.String, "requests": pl.Int64}
 
 
 _BALANCER_NODES = ("10.0.0.7", "10.0.0.8")
+_TARGETS = (
+    *(f"10.0.1.{20 + number}" for number in range(13)),
+    *(f"10.0.2.{10 + number}" for number in range(6)),
+)
 _ERROR_COLUMNS: dict[str, pa.DataType] = {
     "request_id": pa.string(),
     "elb_node_ip": pa.string(),
+    "target_ip": pa.string(),
     "duration_s": pa.float64(),
     "waited_s": pa.float64(),
     "gap_s": pa.float64(),
     "request_verb": pa.string(),
     "path": pa.string(),
 }
-_PAIR_COLUMNS: dict[str, pa.DataType] = {"elb_node_ip": pa.string(), "requests": pa.int64()}
+_PAIR_COLUMNS: dict[str, pa.DataType] = {
+    "elb_node_ip": pa.string(),
+    "target_ip": pa.string(),
+    "requests": pa.int64(),
+}
 
 
 def gateway_errors(attributions: Sequence[Row]) -> pa.Table:
@@ -184,6 +199,7 @@ def gateway_errors(attributions: Sequence[Row]) -> pa.Table:
         {
             "request_id": row["request_id"],
             "elb_node_ip": _BALANCER_NODES[number % 2],
+            "target_ip": row["target_ip"],
             "duration_s": 10.002 if row["elb_status_code"] == 504 else 0.004,
             "waited_s": None if row["elb_status_code"] == 504 else 0.003,
             "gap_s": 5.001,
@@ -196,9 +212,16 @@ def gateway_errors(attributions: Sequence[Row]) -> pa.Table:
 
 
 def pair_minutes(traffic: Sequence[Row]) -> pa.Table:
-    """Requests per minute and node of the load balancer."""
+    """Requests per minute, node of the load balancer and target: each node gets half, each target as many."""
     rows = [
-        {"elb_node_ip": node, "requests": row["requests"] // 2} for row in traffic for node in _BALANCER_NODES
+        {
+            "elb_node_ip": node,
+            "target_ip": target,
+            "requests": (row["requests"] // 2 + number) // len(_TARGETS),
+        }
+        for row in traffic
+        for node in _BALANCER_NODES
+        for number, target in enumerate(_TARGETS)
     ]
     return pa.Table.from_pylist(rows, schema=pa.schema(_PAIR_COLUMNS))
 
@@ -350,6 +373,7 @@ def incident(scale: float = 1.0, seed: int = 7) -> Incident:
     _background(builder, scale)
     _coverage(builder.incident)
     _traffic(builder)
+    _zones(builder.incident)
     builder.incident.attributions.sort(key=lambda row: (row["time"], row["request_id"]))
     return builder.incident
 
@@ -411,6 +435,16 @@ def _coverage(into: Incident) -> None:
     for source, until in spans.items():
         span = {"covered_from": FIRST, "covered_to": minutes(until)}
         into.coverage.append({"source": source, "source_ref": f"{source}.json", **span})
+
+
+def _zones(into: Incident) -> None:
+    """One node of the load balancer in each of two zones, bulk nodes in one, the others in the other."""
+    for letter, node in zip("ab", _BALANCER_NODES, strict=True):
+        zone = {"setting": "availability_zone", "value": f"eu-central-1{letter}"}
+        into.settings.append({"resource": f"elb_node/{node}", "source": "ec2", **zone})
+    for target in _TARGETS:
+        letter = "a" if target.startswith("10.0.1.") else "b"
+        into.target_zones.append((target, f"eu-central-1{letter}"))
 
 
 def _traffic(builder: _Builder) -> None:

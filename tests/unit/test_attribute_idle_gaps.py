@@ -85,6 +85,15 @@ def test_a_pause_at_the_timeout_counts_for_a_race_and_one_beyond_against() -> No
     assert by_request["r0008"] < -2.0
 
 
+def test_the_sentence_leaves_the_timeout_to_the_estimate_that_has_an_interval() -> None:
+    gaps = [5.05, 5.1, 5.02, 5.2, 5.0, 5.15, 5.08, 5.11, 25.0]
+    table, _ = fit(closes(gaps, 0.1), pairs(0.1))
+    told = dict(table.select("request_id", "sentence").iter_rows())
+    assert told["r0008"] is None
+    assert "pile up there" in (told["r0000"] or "")
+    assert not any(char.isdigit() for char in told["r0000"] or "")
+
+
 def test_no_closes_give_an_empty_table() -> None:
     table, found = fit(closes([], 1.0), pairs(1.0))
     assert table.height == 0

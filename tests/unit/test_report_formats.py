@@ -4,11 +4,13 @@ import csv
 import io
 import json
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped] # ships no types
 
 from pipeline.engine.duckdb import Engine
 from pipeline.model import ATTRIBUTIONS
@@ -16,6 +18,8 @@ from pipeline.report import formats
 from pipeline.report.summary import Summary, summarise
 from tests.support import hostile
 from tests.support.incident import Incident, incident
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def attacked() -> Incident:
@@ -54,6 +58,17 @@ def test_json_is_one_document_with_schema_summary_and_every_row() -> None:
     assert list(document) == ["schema", "summary", "attributions"]
     assert document["summary"]["verdict"] == summary_of(story).verdict
     assert document["attributions"] == [as_json(row) for row in story.frame().iter_rows(named=True)]
+
+
+def test_json_is_what_its_published_schema_says() -> None:
+    schema = json.loads((ROOT / "docs" / "attribute.schema.json").read_text(encoding="utf-8"))
+    check = Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
+    document = json.loads(written(attacked(), "json"))
+    check.validate(document)
+    check.validate(json.loads(written(Incident(), "json")))
+    document["attributions"][0]["confidence"] = "sure"
+    assert not check.is_valid(document)
+    assert not check.is_valid(document | {"schema": formats.JSON_SCHEMA + 1})
 
 
 def test_json_lines_have_one_row_a_line() -> None:

@@ -232,6 +232,7 @@ def test_the_manifest_names_rules_objects_and_libraries() -> None:
     assert "0.1.0 with causes 5f1c0c6e" in text
     assert f"<dd>{objects}, " in text
     assert "duckdb" in text
+    assert f"<dd>{len(story.events)} events, 2 settings</dd>" in text
     assert data_of(text)["csv"]["objects"].count("\n") == objects + 1
 
 

@@ -35,6 +35,15 @@ def test_the_verdict_comes_first_and_the_remedy_after_the_causes(summary: Summar
     assert summary.top_remedy in text
 
 
+def test_the_next_remedies_follow_the_first_each_with_what_it_saves(summary: Summary) -> None:
+    text = " ".join(printed(summary).split())
+    then = text[text.index(" Then ") : text.index("Not watched")]
+    ranked = sorted((row for row in summary.by_cause if row.is_decided), key=lambda row: -row.expected_errors)
+    assert ranked[0].remedy not in then
+    assert [row.cause for row in ranked if row.remedy in then] == [row.cause for row in ranked[1:3]]
+    assert f"{ranked[1].cause}: about" in then
+
+
 def test_no_line_is_wider_than_80_columns(summary: Summary) -> None:
     assert max(len(line) for line in printed(summary).splitlines()) <= 80
 

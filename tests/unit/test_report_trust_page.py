@@ -1,4 +1,4 @@
-"""The page on timeouts, checks and efforts: whole, and harmless whatever a target group is called."""
+"""The page on timeouts, checks and remedies: whole, and harmless whatever a target group is called."""
 
 from typing import Any
 
@@ -91,15 +91,14 @@ def filled(table: Table, rows: list[dict[str, Any]]) -> pl.DataFrame:
     )
 
 
-def test_timeouts_checks_and_efforts_have_their_sections(text: str) -> None:
+def test_timeouts_checks_and_remedies_have_their_sections(text: str) -> None:
     for part in (
-        'id="efforts"',
+        'id="remedies"',
         'id="keepalive"',
+        'id="keepalive-hazard"',
         'id="checks"',
-        '<figure class="hazard">',
         "its servers close idle connections after 5 s (4.9–5.1, from 10 errors), the default of Node.js",
-        "10 of 100 requests failed",
-        "no lift",
+        "errors do not follow them",
         "the error rate rises with the 3 to 9 nodes of bulk",
         "0.01",
         "∞",
@@ -116,6 +115,19 @@ def test_an_incident_without_checks_has_no_empty_section() -> None:
     with Engine() as engine:
         incident(scale=0.1).attach(engine)
         bare = page.render(engine, summarise(engine), title="t", manifest={})
-    assert 'id="keepalive"' not in bare
+    assert 'id="keepalive' not in bare
     assert 'id="checks"' not in bare
-    assert 'id="efforts"' in bare
+    assert 'id="remedies"' in bare
+
+
+def test_checks_that_cannot_tell_stand_behind_those_that_can() -> None:
+    few = CHECK | {"cause": "new_node", "verdict": "insufficient_data"}
+    with Engine() as engine:
+        incident(scale=0.1).attach(engine)
+        engine.attach(CHECKS.name, filled(CHECKS, [CHECK, few]))
+        shown = page.render(engine, summarise(engine), title="t", manifest={})
+    clear, hidden = shown.split('<details class="few">')
+    assert "errors do not follow them" in clear
+    assert "too few to tell" not in clear
+    assert "1 more with too few errors to tell" in hidden
+    assert "too few to tell" in hidden

@@ -184,7 +184,18 @@ def test_interfaces_of_load_balancers_hang_on_no_instance() -> None:
         "Attachment": {"AttachTime": "2026-03-02T11:20:04Z"},
     }
     findings = parsed({"NetworkInterfaces": [own]})
-    assert (findings.events, findings.problems) == ([], [])
+    assert (findings.events, findings.settings, findings.problems) == ([], [], [])
+
+
+@pytest.mark.parametrize(
+    ("described", "zones"),
+    [("ELB app/shop/50dc", {"elb_node/10.0.0.9": "eu-west-1b"}), ("ELB net/shop/50dc", {}), ("", {})],
+)
+def test_a_load_balancers_interface_tells_the_zone_of_its_node(described: str, zones: dict[str, str]) -> None:
+    own = {"PrivateIpAddress": "10.0.0.9", "Description": described, "AvailabilityZone": "eu-west-1b"}
+    findings = parsed({"NetworkInterfaces": [own]})
+    assert {row["resource"]: row["value"] for row in findings.settings} == zones
+    assert {row["setting"] for row in findings.settings} <= {"availability_zone"}
 
 
 def test_impairment_and_announced_maintenance_are_told() -> None:

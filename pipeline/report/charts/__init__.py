@@ -6,10 +6,12 @@ from pipeline.engine.duckdb import Engine
 from pipeline.report.charts import (
     confidence,
     failures,
+    keepalive,
     lags,
     latency,
     over_time,
     targets,
+    zones,
 )
 from pipeline.report.charts.base import Chart, Scene, scene_of
 from pipeline.report.facts import Summary
@@ -23,7 +25,9 @@ _DRAWERS: tuple[Callable[[Scene], Chart | None], ...] = (
     latency.draw,
     failures.draw_classes,
     failures.draw_balancer_nodes,
+    zones.draw,
     lags.draw,
+    keepalive.draw,
     confidence.draw,
 )
 

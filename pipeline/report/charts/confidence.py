@@ -16,14 +16,16 @@ def draw(scene: Scene) -> Chart:
     wrong = total - float(found["expected_right"].sum())
     figure = go.Figure(
         go.Bar(
-            x=[f"{tenth * 10}–{tenth * 10 + 10} %" for tenth in range(10)],
+            x=[tenth * 10 + 5 for tenth in range(10)],
             y=[verdicts.get(tenth, 0) for tenth in range(10)],
             marker={"color": "#0072b2", "line": {"width": 0}},
-            hovertemplate="%{x} sure: %{y} verdicts<extra></extra>",
+            customdata=[f"{tenth * 10}–{tenth * 10 + 10} %" for tenth in range(10)],
+            hovertemplate="%{customdata} sure: %{y} verdicts<extra></extra>",
         )
     )
     style(figure, _HEIGHT_PX)
     figure.update_layout(bargap=0.15)
+    figure.update_xaxes(title_text="how sure, %", range=[0, 100], dtick=20)
     figure.update_yaxes(title_text="verdicts", rangemode="tozero")
     return Chart(
         id="confidence",

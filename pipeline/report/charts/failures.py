@@ -36,13 +36,15 @@ def draw_classes(scene: Scene) -> Chart:
     )
     height = len(classes) * _ROW_PX + _MARGINS_PX
     style(figure, height, _LEFT_PX)
-    figure.update_xaxes(automargin=True)
-    figure.update_yaxes(autorange="reversed")
+    # A name breaks at its underscores rather than to stand slanted.
+    broken = [safe(cause).replace("_", "_<br>") for cause in causes]
+    figure.update_xaxes(tickvals=list(range(len(causes))), ticktext=broken, automargin=True, showgrid=False)
+    figure.update_yaxes(autorange="reversed", showgrid=False)
     return Chart(
         id="failure-classes",
         title="What failed, against why",
-        note="Rows: what the line alone says (connecting, waiting, cut at once, cut midway). "
-        "Columns: the verdict.",
+        note="Rows: how the request failed, as the log line alone tells. Columns: the cause it was given. "
+        "A cause that fails in one way only is easy to believe.",
         figure=figure,
         tables={"failure_classes": found},
         height=height,
@@ -85,8 +87,8 @@ def draw_balancer_nodes(scene: Scene) -> Chart | None:
     return Chart(
         id="balancer-nodes",
         title="Which node of the load balancer",
-        note="With exact 95 % intervals. Alike: the fault lies with the targets. One far out: look at that "
-        "node’s zone.",
+        note="Thin lines: exact 95 % intervals. All alike: the fault lies with the targets. One far out: "
+        "with that node of the load balancer, or its zone.",
         figure=figure,
         tables={"balancer_nodes": found},
         height=height,

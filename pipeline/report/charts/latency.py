@@ -33,7 +33,7 @@ def draw(scene: Scene) -> Chart | None:
         )
     style(figure, _HEIGHT_PX)
     figure.update_xaxes(range=[at(moment) for moment in scene.window])
-    figure.update_yaxes(type="log", title_text="seconds", exponentformat="none")
+    figure.update_yaxes(type="log", dtick=1, title_text="seconds", exponentformat="none")
     return Chart(
         id="latency",
         title="How long targets took meanwhile",

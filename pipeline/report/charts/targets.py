@@ -55,14 +55,21 @@ def draw_heat(scene: Scene) -> Chart | None:
             x=[at(moment) for moment in buckets],
             y=[safe(target) for target in targets],
             z=counts,
-            colorscale=[[0, "rgba(0,114,178,.25)"], *blue()[1:]],
-            colorbar={"thickness": 10, "outlinewidth": 0, "title": {"text": "errors"}},
+            colorscale=[[0, "rgba(0,114,178,.4)"], *blue()[1:]],
+            colorbar={
+                "thickness": 10,
+                "outlinewidth": 0,
+                "nticks": 5,
+                "tickformat": ",d",
+                "title": {"text": "errors", "side": "right"},
+            },
             hovertemplate="%{y}, %{x|%H:%M} UTC: %{z} errors<extra></extra>",
             xgap=0.5,
             ygap=2,
         )
     )
     _finish(figure, scene, targets)
+    figure.update_yaxes(showgrid=False)
     return Chart(
         id="target-heat",
         title="Which target, which moment",
