@@ -18,7 +18,6 @@ from pipeline.ingest import lateness
 from pipeline.ingest.lake import Lake
 from pipeline.ingest.pull import source_of
 from pipeline.model import COVERAGE, EVENTS, Window
-from pipeline.timeline import archive
 from pipeline.timeline.folder import read_timeline
 from pipeline.usecases import live
 from pipeline.usecases.incident import Question, attach_logs
@@ -201,7 +200,8 @@ def _cluster(settings: Settings) -> Iterator[Line]:
 
 
 def _watched(settings: Settings, timeline: Path | None, now: datetime) -> Sequence[Watched]:
-    frames = archive.recall_all(settings.store) if timeline is None else read_timeline(timeline).frames()
+    found = read_timeline(store=settings.store) if timeline is None else read_timeline(timeline)
+    frames = found.frames()
     coverage, events = frames[COVERAGE.name], frames[EVENTS.name]
     if timeline is not None and not coverage.is_empty():
         now = min(now, max(coverage["covered_to"].to_list()))

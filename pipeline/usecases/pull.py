@@ -91,5 +91,5 @@ def _keep(folders: Sequence[Path], settings: Settings) -> tuple[int, list[Proble
     if not folders:
         return 0, []
     found = read_timeline(*folders)
-    archive.keep(settings.store, found.frames())
+    archive.keep(settings.store, found.told)
     return found.events.height, found.problems

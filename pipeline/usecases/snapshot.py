@@ -70,7 +70,7 @@ def snapshot(
     if not folder.exists():
         return Snapshot(folder, 0, collection, listed, problems)
     found = read_timeline(folder)
-    archive.keep(settings.store, found.frames())
+    archive.keep(settings.store, found.told)
     return Snapshot(folder, found.events.height, collection, listed, [*problems, *found.problems])
 
 
