@@ -92,14 +92,28 @@ class Findings:
         )
         return event_id
 
-    def covered(self, source: str, covered_from: datetime, covered_to: datetime, source_ref: str) -> None:
-        """Say that ``source`` really observed the span, so that no event means none happened."""
+    def covered(
+        self,
+        source: str,
+        covered_from: datetime,
+        covered_to: datetime,
+        source_ref: str,
+        *,
+        account: str | None = None,
+        region: str | None = None,
+    ) -> None:
+        """Say that ``source`` really observed the span, so that no event means none happened.
+
+        Where the source says of which account and region it tells, it says nothing of others.
+        """
         self.coverage.append(
             {
                 "source": source,
                 "covered_from": covered_from,
                 "covered_to": covered_to,
                 "source_ref": source_ref,
+                "account": account,
+                "region": region,
             }
         )
 

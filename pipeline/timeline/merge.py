@@ -18,7 +18,7 @@ _CHOSEN = {
     "uncertainty_s": pl.col("uncertainty_s").min(),
     "is_graceful": pl.col("is_graceful").max(),  # seen draining once
     "target_port": pl.col("target_port").max(),
-    "source_ref": pl.col("source_ref").min(),
+    "source_ref": pl.col("source_ref").sort_by(pl.col("source_ref").str.len_bytes(), "source_ref").first(),
 }
 _OPTIMISTIC = ("instance_launched", "termination_started")
 _FAILED = ("launch_failed", "termination_failed")
@@ -38,9 +38,10 @@ def events(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _fullest(name: str) -> pl.Expr:
-    """The longest text told, of several the last by letters."""
+    """The text with most words, of several the longest, of those the last by letters."""
     told = pl.col(name).drop_nulls()
-    return told.sort_by(told.str.len_bytes(), told).last().alias(name)
+    words = told.str.count_matches(" ", literal=True)
+    return told.sort_by(words, told.str.len_bytes(), told).last().alias(name)
 
 
 def _without_failed(rows: pl.DataFrame) -> pl.DataFrame:

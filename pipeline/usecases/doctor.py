@@ -171,12 +171,12 @@ def _aws(settings: Settings, load_balancer: str | None, now: datetime) -> Iterat
         try:
             with Lake.open(settings.store) as lake, Engine(settings.memory_limit) as engine:
                 attach_logs(engine, lake, Question(window=window, load_balancer=load_balancer))
-                record = live.collect(engine, window, load_balancer, settings, Path(folder) / "pages")
+                records = live.collect(engine, window, load_balancer, settings, Path(folder) / "pages")
         except ForensicsError as problem:
             yield Line("aws", is_well=False, told=str(problem))
             return
     by_action: dict[str, list[str]] = {}
-    for call in record.calls:
+    for call in (call for record in records for call in record.calls):
         by_action.setdefault(call.action, []).extend([call.message] if call.fault and call.message else [])
     for action, faults in sorted(by_action.items()):
         yield Line(action, is_well=not faults, told=faults[0] if faults else "answers")

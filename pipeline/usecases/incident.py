@@ -97,7 +97,7 @@ class Incident:
         problems: parts of the timeline that could not be used.
         requests: lines in the window.
         discovered: where the load balancer said that its logs are, when it was asked.
-        collection: what was asked of AWS, None when nothing was.
+        collections: what was asked of AWS, per account and region; empty when nothing was.
     """
 
     engine: Engine
@@ -106,7 +106,7 @@ class Incident:
     problems: list[Problem]
     requests: int
     discovered: str | None = None
-    collection: Collection | None = None
+    collections: Sequence[Collection] = ()
 
     @property
     def is_incomplete(self) -> bool:
@@ -157,10 +157,10 @@ def investigate(
             refuse_too_many_rejects(pulled, settings.max_reject_share)
         engine = stack.enter_context(Engine(settings.memory_limit, settings.threads))
         attach_logs(engine, lake, question)
-        collection, pages = None, None
+        collections, pages = list[Collection](), None
         if asks_aws:
             pages = question.keep_pages or Path(stack.enter_context(_temporary())) / "pages"
-            collection = live.collect(engine, question.window, question.load_balancer, settings, pages)
+            collections = live.collect(engine, question.window, question.load_balancer, settings, pages)
         history = None if question.is_closed else settings.store
         if question.keep_pages is not None and history is not None:
             _keep_history(history, question.keep_pages)
@@ -172,7 +172,7 @@ def investigate(
         engine.keep("neighbouring_errors", "marts/neighbouring_errors", bounds(question.window))
         requests = engine.frame("marts/requests_in_window", bounds(question.window))["requests"].item()
         discovered = place.uri if place is not None and place.is_discovered else None
-        yield Incident(engine, verdicts.attributions, pulled, problems, requests, discovered, collection)
+        yield Incident(engine, verdicts.attributions, pulled, problems, requests, discovered, collections)
 
 
 def _place(question: Question, settings: Settings) -> Whence | None:

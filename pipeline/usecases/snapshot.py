@@ -30,14 +30,14 @@ class Snapshot:
     Attributes:
         folder: where the answers lie, as the AWS CLI and kubectl print them.
         events: events that they tell.
-        collection: what was asked of AWS; None when it was not.
+        collections: what was asked of AWS, per account and region; empty when it was not.
         cluster: what came of each Kubernetes resource; empty when no cluster is configured.
         problems: what could not be had or used.
     """
 
     folder: Path
     events: int
-    collection: Collection | None
+    collections: Sequence[Collection]
     cluster: Sequence[Fetched] = ()
     problems: list[Problem] = field(default_factory=list)
 
@@ -65,16 +65,16 @@ def snapshot(
     now = datetime.now(UTC)
     folder = settings.store / "timeline" / "pages" / f"{now:{_STAMP}}"
     window = Window(now - BEHIND, now)
-    collection = _ask_aws(settings, load_balancer, window, folder / "aws") if aws else None
+    collections = _ask_aws(settings, load_balancer, window, folder / "aws") if aws else []
     listed, problems = _ask_cluster(settings, folder / "kubernetes", wanted=cluster)
     if not folder.exists():
-        return Snapshot(folder, 0, collection, listed, problems)
+        return Snapshot(folder, 0, collections, listed, problems)
     found = read_timeline(folder)
     archive.keep(settings.store, found.told)
-    return Snapshot(folder, found.events.height, collection, listed, [*problems, *found.problems])
+    return Snapshot(folder, found.events.height, collections, listed, [*problems, *found.problems])
 
 
-def _ask_aws(settings: Settings, load_balancer: str | None, window: Window, folder: Path) -> Collection:
+def _ask_aws(settings: Settings, load_balancer: str | None, window: Window, folder: Path) -> list[Collection]:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with (
         Lake.open(settings.store) as lake,

@@ -149,7 +149,7 @@ def test_a_folder_with_content_is_refused_before_anything_is_asked(
     (tmp_path / "pages").mkdir()
     (tmp_path / "pages" / "old.json").write_text("{}")
     with pytest.raises(UsageError, match="is not empty"):
-        collect(scope(day), tmp_path / "pages")
+        collect([scope(day)], tmp_path / "pages")
     assert aws.asked == []
 
 
@@ -157,7 +157,7 @@ def test_a_folder_that_cannot_be_made_is_a_store_error(day: RecentDay, aws: Repl
     assert aws.asked == []
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="file"):
-        collect(scope(day), tmp_path / "file" / "pages")
+        collect([scope(day)], tmp_path / "file" / "pages")
 
 
 def test_a_crash_leaves_no_pages_behind(
@@ -168,7 +168,7 @@ def test_a_crash_leaves_no_pages_behind(
 
     monkeypatch.setattr("pipeline.timeline.ec2.fetch", stop)
     with pytest.raises(KeyboardInterrupt):
-        collect(scope(day), tmp_path / "pages")
+        collect([scope(day)], tmp_path / "pages")
     assert aws.asked
     assert list(tmp_path.iterdir()) == []
 

@@ -47,8 +47,8 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.mark.usefixtures("cluster")
 def test_a_snapshot_keeps_addresses_pods_health_and_settings(aws: Replay, settings: Settings) -> None:
     kept = snapshot(settings, "shop")
-    assert kept.collection is not None
-    assert kept.collection.made == len(aws.asked)
+    (collection,) = kept.collections
+    assert collection.made == len(aws.asked)
     assert {one.resource: one.objects for one in kept.cluster}["pods"] == 3
     stored = read_timeline(store=settings.store)
     assert stored.events.height == kept.events > 0

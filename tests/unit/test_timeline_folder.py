@@ -137,7 +137,7 @@ def test_lines_of_one_file_make_one_span(tmp_path: Path) -> None:
     ]
     write(tmp_path, "bridge.jsonl", "\n".join(json.dumps(line) for line in lines))
     assert read_timeline(tmp_path).coverage.rows() == [
-        ("eventbridge", at("10:00:00"), at("13:00:00"), "bridge.jsonl")
+        ("eventbridge", at("10:00:00"), at("13:00:00"), "bridge.jsonl", None, None)
     ]
 
 
