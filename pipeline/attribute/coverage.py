@@ -9,6 +9,14 @@ FAMILIES: dict[str, tuple[str, ...]] = {
 }
 """Family -> sources of `coverage`, each of which is enough on its own."""
 
+OBSERVES: dict[str, tuple[str, ...]] = {
+    "autoscaling": ("scaling_activities",),
+    "ec2": ("instances", "network_interfaces", "instance_status", "spot_requests"),
+    "elbv2": ("load_balancers", "target_groups", "target_health"),
+    "kubernetes": ("pods", "nodes", "kube_events", "audit", "services"),
+}
+"""Source of events -> its sources of `coverage`; others have one of their own name."""
+
 REVEALED_BY: dict[str, tuple[str, ...]] = {
     "connect_timeout": ("nodes",),
     "tls_timeout": ("nodes",),

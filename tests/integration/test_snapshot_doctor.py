@@ -133,6 +133,20 @@ def test_doctor_says_what_is_watched_since_when_and_what_the_rest_costs(settings
     assert after["nodes"].last_event_at <= datetime.now(UTC)
 
 
+@pytest.mark.usefixtures("aws")
+def test_doctor_says_of_each_source_where_and_since_when_it_observed(settings: Settings) -> None:
+    assert doctor(settings).observed == []
+    snapshot(settings, "shop", cluster=False)
+    found = {one.source: one for one in doctor(settings).observed}
+    activities, health = found["scaling_activities"], found["target_health"]
+    assert activities.place == "111122223333 eu-west-1"
+    assert activities.covered_from < activities.last_event_at < activities.covered_to  # type: ignore[operator]  # there is one
+    assert activities.share > 0.9
+    assert (health.covered_from == health.covered_to, health.share) == (True, 0.0)
+    run = CliRunner().invoke(app, ["doctor", "--store", str(settings.store)])
+    assert "scaling_activities (111122223333 eu-west-1): " in " ".join(run.stdout.split())
+
+
 def test_doctor_reads_lateness_from_the_bucket(folder: Folder, settings: Settings) -> None:
     now = datetime.now(UTC)
     day = f"AWSLogs/111122223333/elasticloadbalancing/eu-west-1/{now:%Y/%m/%d}"
