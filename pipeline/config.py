@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -54,6 +55,12 @@ class Settings(BaseSettings):
     assume_role: Annotated[
         str | None, Field(pattern=_ROLE_ARN, description="ARN of the IAM role to read buckets as")
     ] = None
+    timeline_roles: Annotated[
+        tuple[Annotated[str, Field(pattern=_ROLE_ARN)], ...],
+        NoDecode,
+        BeforeValidator(lambda given: given.replace(",", " ").split() if isinstance(given, str) else given),
+        Field(description="ARNs of IAM roles to collect the timeline as, one per account"),
+    ] = ()
     trail: Annotated[str | None, Field(description="s3://bucket/prefix of CloudTrail files to collect")] = (
         None
     )

@@ -1,6 +1,8 @@
 """Settings for the whole suite."""
 
 import os
+import tempfile
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -8,6 +10,9 @@ from hypothesis import HealthCheck, settings
 # A busy machine must not fail a property: what is slow there is the machine.
 settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("steady")
+
+# What this user's own store has kept is no part of any test.
+os.environ["FORENSICS_STORE"] = str(Path(tempfile.gettempdir()) / "forensics-tests-have-no-store")
 
 
 @pytest.hookimpl(trylast=True)

@@ -17,7 +17,7 @@ from pipeline import __version__, config
 from pipeline.cli import compare, lake
 from pipeline.cli import options as opt
 from pipeline.cli.doctor import doctor
-from pipeline.cli.output import console, counted, remark, remark_on, remark_on_collection, sink
+from pipeline.cli.output import console, counted, remark, remark_on, remark_on_collections, sink
 from pipeline.cli.progress import PullProgress
 from pipeline.cli.snapshot import snapshot
 from pipeline.cli.watch import watch
@@ -123,7 +123,7 @@ def attribute(
     question = _question(logs, timeline, since, until, lb, aws=aws, keep_pages=keep_pages)
     with investigate(question, settings, _progress(quiet=quiet)) as incident:
         remark_on(incident.pulled, incident.problems, incident.discovered)
-        remark_on_collection(incident.collection)
+        remark_on_collections(incident.collections)
         summary = summarise(incident.engine)
         if ablate:
             worth = leave_out_each(incident, question.window)
@@ -160,7 +160,7 @@ def pull(
     window = config.window(since, until, datetime.now(UTC))
     pulled = pull_logs(logs, timeline, window, lb, settings, _progress(quiet=quiet), aws=bool(aws))
     remark_on(pulled.logs, pulled.problems, pulled.discovered)
-    remark_on_collection(pulled.collection)
+    remark_on_collections(pulled.collections)
     typer.echo(
         f"{pulled.logs.ingested:,} objects read ({pulled.logs.already_known:,} known before), "
         f"{counted(pulled.logs)}; "
@@ -203,7 +203,7 @@ def report(
     question = _question(logs, timeline, since, until, lb, aws=aws, keep_pages=keep_pages)
     with investigate(question, settings, _progress(quiet=quiet)) as incident:
         remark_on(incident.pulled, incident.problems, incident.discovered)
-        remark_on_collection(incident.collection)
+        remark_on_collections(incident.collections)
         asked = _asked(question) | {"rejected lines tolerated": f"{settings.max_reject_share:.1%}"}
         _write_page(incident, output, title="Gateway errors" + (f" of {lb}" if lb else ""), asked=asked)
         typer.echo(str(output))
@@ -274,7 +274,7 @@ def audit(
     question = _question(logs, timeline, since, until, lb, aws=aws, keep_pages=keep_pages)
     with investigate(question, settings, _progress(quiet=quiet)) as incident:
         remark_on(incident.pulled, incident.problems, incident.discovered)
-        remark_on_collection(incident.collection)
+        remark_on_collections(incident.collections)
         found = audit_settings(incident)
         if output_format == "table" and output is None:
             findings.render(found, console())

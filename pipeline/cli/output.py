@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TextIO
@@ -91,14 +91,18 @@ def counted(pulled: PullSummary) -> str:
     return f"{pulled.lines:,} lines = {' + '.join(rows)} + {pulled.rejected:,} rejected"
 
 
-def remark_on_collection(collection: Collection | None) -> None:
-    """Say what was asked of AWS, and how that compares with the budget."""
-    if collection is None:
-        return
+def remark_on_collections(collections: Sequence[Collection]) -> None:
+    """Say what was asked of AWS, and how that compares with the budget; one line per account and region."""
+    for collection in collections:
+        _remark_on_collection(collection, several=len(collections) > 1)
+
+
+def _remark_on_collection(collection: Collection, *, several: bool) -> None:
+    whose = f" {collection.account}" if several and collection.account else ""
     retries = sum(call.retries for call in collection.calls)
     files = sum(len(call.files) for call in collection.calls if call.action == "s3:GetObject")
     remark(
-        f"asked AWS {collection.region or '(no region)'} in {collection.made:,} API calls "
+        f"asked AWS{whose} {collection.region or '(no region)'} in {collection.made:,} API calls "
         f"(budget {collection.budget:,})"
         + (f", {retries:,} repeated" if retries else "")
         + (f", and {files:,} CloudTrail files" if files else "")

@@ -6,7 +6,7 @@ import typer
 
 from pipeline import config
 from pipeline.cli import options as opt
-from pipeline.cli.output import remark_on, remark_on_collection
+from pipeline.cli.output import remark_on, remark_on_collections
 from pipeline.usecases.snapshot import snapshot as keep
 
 INCOMPLETE = 6
@@ -35,7 +35,7 @@ def snapshot(
     settings = config.load(store=store, redact=redact)
     kept = keep(settings, lb, aws=aws, cluster=cluster)
     remark_on(None, kept.problems)
-    remark_on_collection(kept.collection)
+    remark_on_collections(kept.collections)
     listed = sum(one.objects for one in kept.cluster)
     typer.echo(f"{kept.events:,} events and {listed:,} Kubernetes objects kept in {kept.folder}")
     if kept.is_incomplete:

@@ -15,6 +15,19 @@ ATTEMPTS = 6
 _SESSION_NAME = "forensics"
 
 
+def session(role: str | None, region: str | None = None) -> botocore.session.Session:
+    """A session of its own: the shared one would keep the credentials of its first use.
+
+    Args:
+        role: ARN of the role to assume; None takes the chain's credentials as they are.
+        region: where the role is asked for, if the chain names none.
+    """
+    core = botocore.session.Session()
+    if role is not None:
+        core.get_component("credential_provider").providers.insert(0, _Role(role, region))
+    return core
+
+
 def client(role: str | None, region: str | None = None) -> "S3Client":
     """A client that retries, slows down when it is throttled, and renews what expires.
 
@@ -25,12 +38,12 @@ def client(role: str | None, region: str | None = None) -> "S3Client":
     Raises:
         BotoCoreError: region, profile or endpoint cannot be used. Credentials are first asked for later.
     """
-    session = _session(role)
-    made: S3Client = session.client("s3", region_name=region, config=_config())
+    as_whom = boto3.Session(botocore_session=session(role, region))
+    made: S3Client = as_whom.client("s3", region_name=region, config=_config())
     if "amazonaws.com" in made.meta.endpoint_url:
         return made
     made.close()
-    return session.client("s3", region_name=region, config=_config(s3={"addressing_style": "path"}))
+    return as_whom.client("s3", region_name=region, config=_config(s3={"addressing_style": "path"}))
 
 
 def load_balancing(region: str | None) -> Any:  # noqa: ANN401 - no type stubs are installed for it
@@ -42,7 +55,8 @@ def load_balancing(region: str | None) -> Any:  # noqa: ANN401 - no type stubs a
     Raises:
         BotoCoreError: no region is known, or profile or endpoint cannot be used.
     """
-    return _session(None).client("elbv2", region_name=region, config=_config())
+    chain = boto3.Session(botocore_session=session(None))
+    return chain.client("elbv2", region_name=region, config=_config())
 
 
 def _config(**more: Any) -> Config:  # noqa: ANN401 - as Config takes them
@@ -55,23 +69,16 @@ def _config(**more: Any) -> Config:  # noqa: ANN401 - as Config takes them
     )
 
 
-def _session(role: str | None) -> boto3.Session:
-    """A session of its own: the shared one would keep the credentials of its first use."""
-    core = botocore.session.Session()
-    if role is not None:
-        core.get_component("credential_provider").providers.insert(0, _Role(role))
-    return boto3.Session(botocore_session=core)
-
-
 class _Role(CredentialProvider):
     """Credentials of a role, asked of STS at first use and again before they expire."""
 
     METHOD = "assume-role"
 
-    def __init__(self, role: str) -> None:
+    def __init__(self, role: str, region: str | None) -> None:
         """Ask nothing yet."""
         super().__init__()
         self._role = role
+        self._region = region
         self._own = botocore.session.Session()
 
     def load(self) -> DeferredRefreshableCredentials:
@@ -80,7 +87,10 @@ class _Role(CredentialProvider):
 
     def _assume(self) -> dict[str, str]:
         """Call sts:AssumeRole with the chain's own credentials."""
-        sts: Any = self._own.create_client("sts", config=_config())  # no type stubs are installed for STS
+        region = self._own.get_config_variable("region") or self._region
+        sts: Any = self._own.create_client(
+            "sts", region_name=region, config=_config()
+        )  # no type stubs for STS
         with closing(sts):
             given = sts.assume_role(RoleArn=self._role, RoleSessionName=_SESSION_NAME)["Credentials"]
         return {

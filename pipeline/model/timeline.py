@@ -83,6 +83,8 @@ COVERAGE = Table(
             column("covered_from", INSTANT, "start of the span", required=True),
             column("covered_to", INSTANT, "end of the span", required=True),
             column("source_ref", TEXT, "file it was read from", required=True),
+            column("account", TEXT, "AWS account observed; NULL: whichever is asked about"),
+            column("region", TEXT, "AWS region observed; NULL: as account"),
         ]
     ),
 )

@@ -70,6 +70,40 @@ class Watched(Protocol):
         ...
 
 
+class Observed(Protocol):
+    """What one source covers."""
+
+    @property
+    def source(self) -> str:
+        """As in `coverage`."""
+        ...
+
+    @property
+    def place(self) -> str | None:
+        """Account and region."""
+        ...
+
+    @property
+    def covered_from(self) -> datetime:
+        """First instant observed, UTC."""
+        ...
+
+    @property
+    def covered_to(self) -> datetime:
+        """Last one."""
+        ...
+
+    @property
+    def share(self) -> float:
+        """Share of the last day that was observed."""
+        ...
+
+    @property
+    def last_event_at(self) -> datetime | None:
+        """The newest event, UTC."""
+        ...
+
+
 class Diagnosis(Protocol):
     """Everything that was found out."""
 
@@ -93,6 +127,11 @@ class Diagnosis(Protocol):
         """Coverage of the timeline."""
         ...
 
+    @property
+    def observed(self) -> Sequence[Observed]:
+        """The same source by source."""
+        ...
+
 
 def render(found: Diagnosis, console: Console) -> None:
     """Section by section; what lacks something carries a cross."""
@@ -105,6 +144,18 @@ def render(found: Diagnosis, console: Console) -> None:
     console.print(Text("Timeline, the last 24 h of it", style="bold"))
     for one in found.watched:
         _say(console, _watched(one), is_well=one.share > 0)
+    if found.observed:
+        console.print()
+        console.print(Text("Its sources, as far as they reach", style="bold"))
+    for source in found.observed:
+        _say(console, _observed(source), is_well=True)
+
+
+def _observed(one: Observed) -> str:
+    where = f" ({one.place})" if one.place else ""
+    span = f"{wording.instant(one.covered_from)} to {wording.instant(one.covered_to)} UTC"
+    last = f"last event {wording.instant(one.last_event_at)} UTC" if one.last_event_at else "no event"
+    return f"{one.source}{where}: {span}, {wording.percent(one.share)} of the last 24 h; {last}"
 
 
 def _watched(one: Watched) -> str:

@@ -1,7 +1,8 @@
 """The timeline in the lake: what was collected once is kept, because AWS and Kubernetes forget.
 
-Every collection is one immutable Parquet file per table, named by its content, so that storing the same
-dumps again changes nothing.
+Kept is what the dumps tell, before it is settled: what a later collection adds may change what an earlier
+one means. Every collection is one immutable Parquet file per table, named by its content, so that storing
+the same dumps again changes nothing.
 """
 
 import os
@@ -13,11 +14,29 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import StoreError
-from pipeline.model import COVERAGE, EVENTS, METRICS, SETTINGS, Table
+from pipeline.model import COVERAGE, EVENTS, INSTANT, METRICS, SETTINGS, Table, column
+from pipeline.timeline.base import Findings, frame
+
+Told = dict[str, pl.DataFrame]
+"""Rows of `events`, `coverage`, `settings` and `metrics` by table, as the sources tell them."""
+
+_SETTINGS = Table(
+    SETTINGS.name,
+    SETTINGS.grain,
+    SETTINGS.schema.append(column("read_at", INSTANT, "when a snapshot was taken; NULL: told by a change")),
+)
+TABLES = (EVENTS, COVERAGE, _SETTINGS, METRICS)
+"""The tables that are kept."""
 
 
-def keep(store: Path, frames: dict[str, pl.DataFrame]) -> None:
-    """Store the frames of `events`, `coverage`, `settings` and `metrics`.
+def told(findings: Findings) -> Told:
+    """What the sources told, as it is kept."""
+    rows = (findings.events, findings.coverage, findings.settings, findings.metrics)
+    return {table.name: frame(table, of_table) for table, of_table in zip(TABLES, rows, strict=True)}
+
+
+def keep(store: Path, frames: Told) -> None:
+    """Store the frames.
 
     Raises:
         StoreError: the store cannot be written.
@@ -30,18 +49,28 @@ def keep(store: Path, frames: dict[str, pl.DataFrame]) -> None:
         raise StoreError(f"{store}: {problem.strerror}; is it writable, is there space?") from problem
 
 
-def recall(store: Path, table: Table) -> pl.DataFrame:
-    """All rows of one table that were ever stored, each once."""
-    files = sorted((store / table.name).glob("*.parquet"))
-    empty = pl.DataFrame(table.schema.empty_table())
-    return pl.concat([empty, *(pl.read_parquet(one) for one in files)]).unique(maintain_order=True)
+def recall(store: Path, findings: Findings) -> Told:
+    """All rows that were ever stored, in no order; a file that cannot be read costs itself only.
+
+    Args:
+        store: a folder that was given to `keep`; there need not be one.
+        findings: takes the problems.
+    """
+    return {table.name: _rows(store / table.name, table, findings) for table in TABLES}
 
 
-def recall_all(store: Path) -> dict[str, pl.DataFrame]:
-    """`events`, `coverage`, `settings` and `metrics` as stored."""
-    found = {table.name: recall(store, table) for table in (EVENTS, COVERAGE, SETTINGS, METRICS)}
-    found[EVENTS.name] = found[EVENTS.name].unique("event_id", keep="first", maintain_order=True)
-    return found
+def _rows(folder: Path, table: Table, findings: Findings) -> pl.DataFrame:
+    empty = frame(table, [])
+    found = [empty]
+    for path in sorted(folder.glob("*.parquet")):
+        try:
+            rows = pl.read_parquet(path)
+            # An older version knew fewer columns.
+            found.append(pl.concat([empty, rows], how="diagonal").select(empty.columns))
+        except (OSError, pl.exceptions.PolarsError) as problem:
+            what = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
+            findings.problem(str(path), f"what was kept cannot be read ({what})")
+    return pl.concat(found)
 
 
 def _write(folder: Path, rows: pl.DataFrame) -> None:

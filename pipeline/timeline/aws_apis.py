@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
 
+from pipeline.timeline.cloudtrail_calls import CALLS
+
 Page = dict[str, Any]
 """An answer as boto3 gives it."""
 
@@ -80,7 +82,12 @@ INTERFACES = Api("ec2", "DescribeNetworkInterfaces", {"MaxResults": 1000}, once=
 INSTANCE_STATUS = Api("ec2", "DescribeInstanceStatus", {"MaxResults": 1000}, once=5)
 SPOT_REQUESTS = Api("ec2", "DescribeSpotInstanceRequests", {"MaxResults": 1000}, once=2)
 LOOKUP = Api(
-    "cloudtrail", "LookupEvents", {"MaxResults": 50}, once=30 + MOST_PASTS, per_day=40, per_second=2.0
+    "cloudtrail",
+    "LookupEvents",
+    {"MaxResults": 50},
+    once=len(CALLS) + MOST_PASTS,
+    per_day=40,
+    per_second=2.0,
 )
 METRICS = Api("cloudwatch", "GetMetricData", once=1, per_load_balancer=1, per_day=1)
 

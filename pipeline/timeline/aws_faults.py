@@ -69,7 +69,8 @@ def explain(problem: Exception, action: str) -> Fault:
         action: the IAM action that was called.
     """
     if isinstance(problem, ClientError):
-        return _answered(problem, action)
+        is_of_role = problem.operation_name == "AssumeRole"
+        return _no_role(problem) if is_of_role else _answered(problem, action)
     if isinstance(problem, _NO_CREDENTIALS):
         return Fault(
             "credentials", f"no AWS credentials ({problem}); log in, or set AWS_PROFILE", is_for_all=True
@@ -84,6 +85,11 @@ def explain(problem: Exception, action: str) -> Fault:
         return Fault("failed", f"{problem}; check the AWS configuration")
     words = f"{type(problem).__name__}: {str(problem)[:200]}"
     return Fault("failed", f"answered with what is no answer of AWS ({words}); is there a proxy?")
+
+
+def _no_role(problem: ClientError) -> Fault:
+    why = "allow sts:AssumeRole on it, and let its trust policy name who asks"
+    return Fault("denied", f"the role of timeline_roles cannot be taken; {why} ({problem})", is_for_all=True)
 
 
 def _answered(problem: ClientError, action: str) -> Fault:

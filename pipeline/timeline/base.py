@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import polars as pl
 
 from pipeline.model import COVERAGE, EVENTS, METRICS, SETTINGS, EventKind, Table
+from pipeline.timeline import merge
 
 
 @dataclass(frozen=True)
@@ -91,14 +92,28 @@ class Findings:
         )
         return event_id
 
-    def covered(self, source: str, covered_from: datetime, covered_to: datetime, source_ref: str) -> None:
-        """Say that ``source`` really observed the span, so that no event means none happened."""
+    def covered(
+        self,
+        source: str,
+        covered_from: datetime,
+        covered_to: datetime,
+        source_ref: str,
+        *,
+        account: str | None = None,
+        region: str | None = None,
+    ) -> None:
+        """Say that ``source`` really observed the span, so that no event means none happened.
+
+        Where the source says of which account and region it tells, it says nothing of others.
+        """
         self.coverage.append(
             {
                 "source": source,
                 "covered_from": covered_from,
                 "covered_to": covered_to,
                 "source_ref": source_ref,
+                "account": account,
+                "region": region,
             }
         )
 
@@ -142,7 +157,7 @@ class Findings:
 
     def events_frame(self) -> pl.DataFrame:
         """Rows of `events`: one per event id (the same record in two files is one event), by time."""
-        return frame(EVENTS, self.events).unique("event_id", keep="first").sort("occurred_at", "event_id")
+        return merge.events(frame(EVENTS, self.events))
 
     def coverage_frame(self) -> pl.DataFrame:
         """Rows of `coverage`."""
@@ -150,12 +165,11 @@ class Findings:
 
     def settings_frame(self) -> pl.DataFrame:
         """Rows of `settings`."""
-        return frame(SETTINGS, self.settings).unique().sort("resource", "setting", "valid_from")
+        return merge.settings(frame(SETTINGS, self.settings))
 
     def metrics_frame(self) -> pl.DataFrame:
         """Rows of `metrics`: one per minute, however many pages tell it."""
-        rows = frame(METRICS, self.metrics)
-        return rows.unique(rows.columns[:-1], keep="last").sort(rows.columns[:-1])
+        return merge.metrics(frame(METRICS, self.metrics))
 
 
 class Source(Protocol):

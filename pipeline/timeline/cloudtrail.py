@@ -15,8 +15,10 @@ from pipeline.timeline.shapes import Record, instant, mapping, records, text
 
 __all__ = ["NAME", "add_record", "fetch", "parse", "reads"]
 
-_DAY_FOLDER = re.compile(r"CloudTrail/[^/]+/(\d{4})/(\d\d)/(\d\d)/[^/]+$")
-"""Where a trail puts its files: one folder per day of delivery."""
+_DAY_FOLDER = re.compile(
+    r"(?:(?P<account>\d{12})/)?CloudTrail/(?P<region>[^/]+)/(?P<year>\d{4})/(?P<month>\d\d)/(?P<day>\d\d)/[^/]+$"
+)
+"""Where a trail puts its files: one folder per account, region and day of delivery."""
 
 
 def reads(document: Document) -> bool:
@@ -101,21 +103,21 @@ def _cover(document: Document, seen: list[datetime | None], findings: Findings) 
     gives a file the time of its delivery: until then, at least, the day was observed.
     """
     known = [at for at in seen if at is not None]
-    day = _day(document)
-    if day is not None:
+    folder = _DAY_FOLDER.search(document.ref)
+    day = _day(folder) if folder else None
+    if folder is not None and day is not None:
         since, until = day
         told = [at for at in known if since <= at < until]  # a straggler tells nothing of its own day
-        findings.covered("cloudtrail", since, max(since, min(until, document.read_at), *told), document.ref)
+        covered_to = max(since, min(until, document.read_at), *told)
+        place = {"account": folder["account"], "region": folder["region"]}
+        findings.covered("cloudtrail", since, covered_to, document.ref, **place)
     elif known:
         findings.covered("cloudtrail", min(known), max(known), document.ref)
 
 
-def _day(document: Document) -> tuple[datetime, datetime] | None:
-    folder = _DAY_FOLDER.search(document.ref)
-    if folder is None:
-        return None
+def _day(folder: re.Match[str]) -> tuple[datetime, datetime] | None:
     try:
-        since = datetime(int(folder[1]), int(folder[2]), int(folder[3]), tzinfo=UTC)
+        since = datetime(int(folder["year"]), int(folder["month"]), int(folder["day"]), tzinfo=UTC)
         return since, since + timedelta(days=1)
     except (ValueError, OverflowError):
         return None

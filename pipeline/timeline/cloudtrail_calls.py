@@ -283,6 +283,13 @@ def _instance_health(call: Call, findings: Findings) -> None:
     _add(call, findings, kind, instance_id, words=status or "", instance_id=instance_id, reason=reason)
 
 
+SETTING_CALLS: dict[str, Handler] = {
+    "ModifyLoadBalancerAttributes": _attributes_modified,
+    "ModifyTargetGroupAttributes": _attributes_modified,
+    "ModifyTargetGroup": _target_group_modified,
+}
+"""Calls that change a setting: the last one before an instant tells what holds then."""
+
 CALLS: dict[str, Handler] = {
     "RunInstances": _run_instances,
     "CreateFleet": _create_fleet,
@@ -298,16 +305,16 @@ CALLS: dict[str, Handler] = {
     "AttachInstances": _for_instances(EventKind.TARGET_REGISTERED, "attached"),
     "RegisterTargets": _for_targets(EventKind.TARGET_REGISTERED),
     "DeregisterTargets": _for_targets(EventKind.TARGET_DEREGISTERED),
-    "ModifyLoadBalancerAttributes": _attributes_modified,
-    "ModifyTargetGroupAttributes": _attributes_modified,
-    "ModifyTargetGroup": _target_group_modified,
+    **SETTING_CALLS,
     "CompleteLifecycleAction": _lifecycle_action,
     "SetInstanceHealth": _instance_health,
     "SetDesiredCapacity": _scaling("user_request"),
     "UpdateAutoScalingGroup": _scaling("user_request"),
     "StartInstanceRefresh": _scaling("refresh"),
+    "ExecutePolicy": _scaling("user_request"),
     "UpdateNodegroupVersion": _scaling("refresh"),
     "UpdateNodegroupConfig": _scaling("user_request"),
+    "DeleteNodegroup": _scaling("user_request"),
     **dict.fromkeys(NETWORK_CALLS, network_changed),
     **dict.fromkeys(ROUTING_CALLS, routing_changed),
 }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.timeline import aws_apis as api
 from pipeline.timeline.aws_apis import Page
-from pipeline.timeline.cloudtrail_calls import CALLS
+from pipeline.timeline.cloudtrail_calls import CALLS, SETTING_CALLS
 from pipeline.timeline.scope import Scope
 from pipeline.timeline.shapes import INSTANCE_ID, objects
 
@@ -34,8 +34,9 @@ _FIRST = ("TerminateInstances", "DeregisterTargets", "RunInstances", "RegisterTa
 def fetch(scope: Scope, ask: "Collector") -> None:
     """Ask per event name, then for the past of instances that went: EC2 forgets their addresses in an hour.
 
-    Names that change settings are asked for until now: the value then is told by what came later. Coverage
-    is what all names have in common, up to `DELAY` before now.
+    Names that change settings are asked for as far as the history reaches, until now: the value at an instant
+    is told by the last change before it, however old. Coverage is what all names have in common, up to
+    `DELAY` before now.
     """
     now = datetime.now(UTC)
     since, until = max(scope.since - BEFORE, now - REACH), min(scope.until + AFTER, now)
@@ -47,14 +48,15 @@ def fetch(scope: Scope, ask: "Collector") -> None:
     told: dict[str, set[str]] = {}
     for later, name in zip(reversed(range(len(names))), names, strict=True):
         seen = _Seen()
+        is_setting = name in SETTING_CALLS
         is_whole = ask.ask(
             api.LOOKUP,
             about=name,
             note=seen.page,
             keep=later,
             LookupAttributes=[{"AttributeKey": "EventName", "AttributeValue": name}],
-            StartTime=since,
-            EndTime=now if name.startswith("Modify") else until,
+            StartTime=now - REACH if is_setting else since,
+            EndTime=now if is_setting else until,
         )
         told[name] = seen.instances
         if not is_whole:

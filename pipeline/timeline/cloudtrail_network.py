@@ -45,6 +45,7 @@ ROUTING_CALLS = frozenset(
         "DeleteRule",
         "DeleteTargetGroup",
         "ModifyListener",
+        "ModifyListenerAttributes",
         "ModifyRule",
         "SetIpAddressType",
         "SetRulePriorities",

@@ -2,9 +2,14 @@
 
 import os
 import shutil
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+
+from botocore.session import Session
 
 from pipeline import __version__
 from pipeline.errors import StoreError
@@ -26,69 +31,89 @@ from pipeline.timeline.collector import Collector, region_of_chain
 from pipeline.timeline.redact import Scrubber
 from pipeline.timeline.scope import Scope
 
+_AT_ONCE = 8
+"""Accounts and regions asked side by side; each has rates of its own."""
 
-def collect(
-    scope: Scope,
-    folder: Path,
-    *,
-    region: str | None = None,
-    trail: Trail | None = None,
-    audit_log_group: str | None = None,
-    redaction: Redaction | None = None,
-) -> Collection:
+
+@dataclass(frozen=True)
+class Access:
+    """As whom AWS is asked, and for what beside its APIs.
+
+    Attributes:
+        session: makes the session for a load balancers' account; None: the ordinary chain for all.
+        trail: bucket of a trail's own files, read instead of the event history.
+        audit_log_group: CloudWatch log group of an EKS cluster's audit log, in the first scope's account and
+            region; None: it is not read.
+        redaction: how people are taken out of what is written; None: not at all.
+    """
+
+    session: Callable[[Scope], Session] | None = None
+    trail: Trail | None = None
+    audit_log_group: str | None = None
+    redaction: Redaction | None = None
+
+
+CHAIN = Access()
+
+
+def collect(scopes: Sequence[Scope], folder: Path, access: Access = CHAIN) -> list[Collection]:
     """Ask every source and write the answers, with ``collection.json`` beside them.
 
     A source that refuses, or a budget that is used up, costs that source only: the record says so, and
-    reading the folder reports it.
+    reading the folder reports it. Of several scopes each has a folder of its own below.
 
     Args:
-        scope: load balancers and window; what is found of them is added.
+        scopes: load balancers of one account and region each, and a window; what is found of them is added.
         folder: new or empty; it appears whole at the end.
-        region: AWS region; None takes the chain's.
-        trail: bucket of a trail's own files, read instead of the event history.
-        audit_log_group: CloudWatch log group of an EKS cluster's audit log; None: it is not read.
-        redaction: how people are taken out of what is written; None: not at all.
+        access: as whom.
+
+    Returns:
+        One record per scope, in order.
 
     Raises:
         UsageError: the folder holds something.
         StoreError: the folder cannot be written.
     """
     refuse_full(folder)
-    partial = folder.parent / f".{folder.name}.{os.getpid()}.partial"
+    partial_folder = folder.parent / f".{folder.name}.{os.getpid()}.partial"
+    folders = _folders(scopes, partial_folder)
     try:
-        partial.mkdir(mode=0o700, parents=True)
+        for one in folders:
+            one.mkdir(mode=0o700, parents=True)
     except OSError as problem:
         raise StoreError(f"{folder}: {problem.strerror}") from problem
     try:
-        scrubber = None if redaction is None else Scrubber(redaction)
-        record = _ask_all(scope, partial, region or region_of_chain(), trail, audit_log_group, scrubber)
-        _finish(record, partial, folder)
+        of_first = [access.audit_log_group, *[None] * (len(scopes) - 1)]
+        with ThreadPoolExecutor(_AT_ONCE) as beside:
+            records = list(beside.map(partial(_ask_all, access), scopes, folders, of_first))
+        _finish(records, folders, partial_folder, folder)
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return record
+        shutil.rmtree(partial_folder, ignore_errors=True)
+    return records
 
 
-def _finish(record: Collection, partial: Path, folder: Path) -> None:
+def _folders(scopes: Sequence[Scope], below: Path) -> list[Path]:
+    """Where the answers about each scope go: into one folder, unless there are several."""
+    if len(scopes) == 1:
+        return [below]
+    return [below / f"{scope.account or 'account'}-{scope.region or 'region'}" for scope in scopes]
+
+
+def _finish(records: list[Collection], folders: list[Path], whole: Path, folder: Path) -> None:
     try:
-        record.write(partial)
-        partial.rename(folder)
+        for record, one in zip(records, folders, strict=True):
+            record.write(one)
+        whole.rename(folder)
     except OSError as problem:
         raise StoreError(f"{folder}: {problem.strerror}; is there space?") from problem
 
 
-def _ask_all(
-    scope: Scope,
-    folder: Path,
-    region: str | None,
-    trail: Trail | None,
-    audit_log_group: str | None,
-    scrubber: Scrubber | None,
-) -> Collection:
+def _ask_all(access: Access, scope: Scope, folder: Path, audit_log_group: str | None) -> Collection:
     """The load balancers first; then CloudTrail, which is slow, beside the others."""
     hours = (scope.until - scope.since).total_seconds() / 3600
     record = Collection(
         tool=f"forensics {__version__}",
-        region=region,
+        region=scope.region or region_of_chain(),
         account=None,
         load_balancers=list(scope.names),
         since=scope.since,
@@ -97,17 +122,21 @@ def _ask_all(
         budget=budget(len(scope.names), hours),
         left_out=scope.left_out,
     )
-    ask = Collector(folder, record, scrubber)
+    scrubber = None if access.redaction is None else Scrubber(access.redaction)
+    ask = Collector(folder, record, access.session(scope) if access.session else None, scrubber)
     try:
         elbv2.fetch(scope, ask)
         record.account = scope.account
-        with ThreadPoolExecutor(1) as beside:
-            slow = beside.submit(_cloudtrail, scope, ask, trail)
-            for source in (autoscaling, ec2, cloudwatch):
-                source.fetch(scope, ask)
-            if audit_log_group is not None:
-                _audit_log(scope, ask, audit_log_group)
-            slow.result()
+        if scope.is_elsewhere:
+            _refuse(scope, ask)
+        else:
+            with ThreadPoolExecutor(1) as beside:
+                slow = beside.submit(_cloudtrail, scope, ask, access.trail)
+                for source in (autoscaling, ec2, cloudwatch):
+                    source.fetch(scope, ask)
+                if audit_log_group is not None:
+                    _audit_log(scope, ask, audit_log_group)
+                slow.result()
     finally:
         ask.close()
     if scrubber is not None:
@@ -116,6 +145,17 @@ def _ask_all(
     record.calls.sort(key=lambda call: (call.source, call.action, call.about or ""))
     record.coverage.sort(key=lambda span: (span.source, span.covered_from))
     return record
+
+
+def _refuse(scope: Scope, ask: Collector) -> None:
+    """Note that nothing else is asked: it would be told of another account."""
+    call = ask.began("elbv2", "everything else", None)
+    theirs = f" (they are of {', '.join(sorted(scope.strangers))})" if scope.strangers else ""
+    call.fault = "elsewhere"
+    call.message = (
+        f"not asked: these credentials{theirs} see no load balancer of account {scope.account}; name a role "
+        "there in FORENSICS_TIMELINE_ROLES (docs/timeline.md)"
+    )
 
 
 def _cloudtrail(scope: Scope, ask: Collector, trail: Trail | None) -> None:

@@ -65,7 +65,7 @@ class Collection:
     Attributes:
         tool: name and version of the program.
         region: the AWS region asked; None when none is set.
-        account: the load balancers' account, as far as known.
+        account: the load balancers' account, as far as known; coverage is of this account and region.
         load_balancers: names asked for.
         since: start of the window asked for.
         until: its end.
@@ -149,6 +149,8 @@ def reads(document: Document) -> bool:
 
 def parse(document: Document, findings: Findings) -> None:
     """Add the spans that were observed, and one problem for each way in which questions failed."""
+    about = mapping(document.value, "collection")
+    account, region = text(about, "account"), text(about, "region")
     for ref, span in records(document, "coverage", findings):
         source = text(span, "source")
         covered_from = instant(span, "covered_from", ref, findings)
@@ -156,26 +158,21 @@ def parse(document: Document, findings: Findings) -> None:
         if source is None or covered_from is None or covered_to is None:
             findings.problem(ref, "span without source, covered_from or covered_to")
             continue
-        findings.covered(source, covered_from, covered_to, document.ref)
+        findings.covered(source, covered_from, covered_to, document.ref, account=account, region=region)
     failed: dict[tuple[str, str], list[Record]] = {}
     for _, call in records(document, "calls", findings):
         fault, message = text(call, "fault"), text(call, "message")
         if fault and message:
             failed.setdefault((fault, message), []).append(call)
-    about = mapping(document.value, "collection")
-    region = text(about, "region") or "no region"
+    place = " ".join(word for word in ("aws", account, region or "no region") if word)
     left_out = text(about, "left_out")
     if left_out not in {None, "0"}:
-        findings.problem(
-            f"aws {region}", f"{left_out} load balancers of the logs were not asked about: give --lb"
-        )
+        findings.problem(place, f"{left_out} load balancers of the logs were not asked about: give --lb")
     for (_, message), asked in failed.items():
         names = list(dict.fromkeys(_about(call) for call in asked))
         more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
         is_loss = any(text(call, "source") != _CHECK_ONLY for call in asked)
-        findings.problem(
-            f"aws {region}", f"{', '.join(names[:_MOST_NAMES])}{more}: {message}", is_loss=is_loss
-        )
+        findings.problem(place, f"{', '.join(names[:_MOST_NAMES])}{more}: {message}", is_loss=is_loss)
 
 
 def _about(call: Record) -> str:

@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 import botocore.session
 from botocore.config import Config
+from botocore.session import Session
 
 from pipeline.errors import StoreError
 from pipeline.timeline.aws_apis import Api, Page, started_days
@@ -44,12 +45,18 @@ class Collector:
         scrubber: takes people out of what is written; None: it is written as it came.
     """
 
-    def __init__(self, folder: Path, record: Collection, scrubber: Scrubber | None = None) -> None:
-        """Ask nothing yet; ``record`` says what the collection is about."""
+    def __init__(
+        self,
+        folder: Path,
+        record: Collection,
+        session: Session | None = None,
+        scrubber: Scrubber | None = None,
+    ) -> None:
+        """Ask nothing yet; ``record`` says what the collection is about, ``session`` as whom it asks."""
         self.scrubber = scrubber
         self.folder = folder
         self.record = record
-        self._clients = _Clients(record.region)
+        self._clients = _Clients(record.region, session or botocore.session.Session())
         self._lock = threading.Lock()
         self._made: dict[Api, int] = {}
         self._next_at: dict[Api, float] = {}
@@ -200,8 +207,8 @@ class Collector:
 class _Clients:
     """One client per service, made when first used."""
 
-    def __init__(self, region: str | None) -> None:
-        self._session = botocore.session.Session()
+    def __init__(self, region: str | None, session: Session) -> None:
+        self._session = session
         self._region = region
         self._made: dict[str, Any] = {}
         self._lock = threading.Lock()

@@ -1,9 +1,8 @@
-"""Joins the spans of streams that come in many files into the spans that were really observed."""
+"""What one folder's files observed: a span per file of a stream, and quiet until the file was written."""
 
 import re
-from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
-from itertools import groupby
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from pipeline.timeline.base import Findings
@@ -11,38 +10,19 @@ from pipeline.timeline.kubernetes_coverage import IS_MARKED
 
 Row = dict[str, Any]
 
-QUIET = timedelta(days=1)
-"""A trail writes no file while nothing is called; a gap of a day or more counts as files that are missing."""
-
-_STREAMS = {"cloudtrail": QUIET, "eventbridge": timedelta.resolution}
+_STREAMS = ("cloudtrail", "eventbridge")
 _CLUSTER = ("pods", "nodes", "services")
 _POSITION = re.compile(r"#\d+$")
 
 
-def join_streams(findings: Findings) -> None:
-    """Join the spans of CloudTrail, EventBridge and marked watches; those of others stay as they are.
+def one_span_per_file(findings: Findings) -> None:
+    """Let the records of one file of CloudTrail or EventBridge make one span; others stay as they are.
 
-    Records of one file make one span; spans of one stream that overlap, or (for CloudTrail) lie less than
-    a day apart, become one that names its first file. Files of a watch follow each other without a gap
-    unless there was one.
+    Files that follow each other are joined later (`merge.coverage`), once all are there.
     """
-    marked = sorted((row for row in findings.coverage if IS_MARKED in row), key=_order)
-    others = [row for row in findings.coverage if row["source"] not in _STREAMS and IS_MARKED not in row]
-    rows = sorted(
-        (row for row in findings.coverage if row["source"] in _STREAMS),
-        key=_order,
-    )
-    joined = [
-        span
-        for source, found in groupby(rows, key=lambda row: str(row["source"]))
-        for span in _joined(_per_file(found), _STREAMS[source])
-    ]
-    joined += [
-        span
-        for _, found in groupby(marked, key=lambda row: str(row["source"]))
-        for span in _joined(list(found), timedelta.resolution)
-    ]
-    findings.coverage = [*others, *joined]
+    others = [row for row in findings.coverage if row["source"] not in _STREAMS]
+    rows = (row for row in findings.coverage if row["source"] in _STREAMS)
+    findings.coverage = [*others, *_per_file(sorted(rows, key=_order))]
 
 
 def watch_until_written(findings: Findings, written: dict[str, datetime]) -> None:
@@ -67,23 +47,9 @@ def _order(row: Row) -> tuple[Any, ...]:
 
 
 def _per_file(rows: Iterable[Row]) -> list[Row]:
-    spans: dict[str, Row] = {}
+    spans: dict[tuple[str, str], Row] = {}
     for row in rows:
         file = _POSITION.sub("", row["source_ref"])
-        span = spans.setdefault(file, {**row, "source_ref": file})
+        span = spans.setdefault((row["source"], file), {**row, "source_ref": file})
         span["covered_to"] = max(span["covered_to"], row["covered_to"])
     return list(spans.values())
-
-
-def _joined(spans: list[Row], gap: timedelta) -> Iterator[Row]:
-    """Spans in order of their start, joined across gaps up to ``gap``."""
-    current: Row | None = None
-    for span in spans:
-        if current is not None and span["covered_from"] - current["covered_to"] < gap:
-            current["covered_to"] = max(current["covered_to"], span["covered_to"])
-            continue
-        if current is not None:
-            yield current
-        current = span
-    if current is not None:
-        yield current

@@ -1,26 +1,33 @@
-"""Reads folders of dumps into the tables `events`, `coverage`, `settings` and `metrics`."""
+"""Reads folders of dumps, and what the store kept, into `events`, `coverage`, `settings` and `metrics`."""
 
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import polars as pl
 
 from pipeline.errors import SourceError
 from pipeline.model import COVERAGE, EVENTS, METRICS, SETTINGS
 from pipeline.redaction import Redaction
+from pipeline.timeline import archive, merge
+from pipeline.timeline.archive import Told
 from pipeline.timeline.base import Document, Findings, Problem
-from pipeline.timeline.coverage import join_streams, watch_until_written
+from pipeline.timeline.coverage import one_span_per_file, watch_until_written
 from pipeline.timeline.documents import read_documents
-from pipeline.timeline.node_groups import name_node_groups
+from pipeline.timeline.node_groups import with_node_groups
 from pipeline.timeline.redact import Scrubber
 from pipeline.timeline.registry import SOURCES
-from pipeline.timeline.settings import settle
+from pipeline.timeline.settings import Row, name_by_own_listing, settle
+
+KEPT = "history"
+"""Folder below collected pages: what the store told beside them, so that the pages alone replay the run."""
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """What a folder tells.
+    """What folders and store tell.
 
     Attributes:
         events: rows of `events`, by time; instants UTC.
@@ -30,6 +37,7 @@ class Timeline:
         problems: what could not be used, with file and record.
         documents: JSON objects that a source recognised.
         sources: names of the sources that recognised one.
+        told: what the folders alone told, as a store keeps it.
     """
 
     events: pl.DataFrame
@@ -39,6 +47,7 @@ class Timeline:
     problems: list[Problem]
     documents: int
     sources: frozenset[str]
+    told: Told
 
     def frames(self) -> dict[str, pl.DataFrame]:
         """The tables by name."""
@@ -51,35 +60,47 @@ class Timeline:
         return {table.name: rows for table, rows in tables.items()}
 
 
-def read_timeline(*paths: Path, redaction: Redaction | None = None) -> Timeline:
+def read_timeline(*paths: Path, store: Path | None = None, redaction: Redaction | None = None) -> Timeline:
     """Read every dump under the folders; a bad file costs itself only, and is a problem.
+
+    How the dumps are spread over folders and store makes no difference: what they tell of one thing is one.
 
     Args:
         paths: folders of JSON as the AWS CLI, CloudTrail, EventBridge and kubectl write it; or one such file.
-        redaction: how people are taken out of what is read; None: not at all.
+        store: lake whose kept timeline is read as well.
+        redaction: how people are taken out of what is read in the folders; None: not at all.
 
     Raises:
         SourceError: there is no such folder.
     """
     refuse_missing(*paths)
-    findings = Findings()
-    documents, names = 0, set[str]()
-    unknown: dict[str, str] = {}
-    written: dict[str, datetime] = {}
-    scrubber = None if redaction is None else Scrubber(redaction)
-    for document in (one for path in paths for one in read_documents(path, findings, scrubber)):
-        found = _parse(document, findings)
-        written[document.ref.partition("#")[0]] = document.read_at
-        documents += bool(found)
-        names |= found
-        if not found:
-            unknown.setdefault(document.ref.partition("#")[0], ", ".join(list(document.value)[:5]))
-    for file, keys in unknown.items():
-        findings.problem(file, f"no known kind of dump (top keys: {keys[:200] or 'none'})", is_loss=False)
-    if not documents:
+    reading = _Reading(None if redaction is None else Scrubber(redaction))
+    told = _together([reading.folder(path) for path in paths])
+    findings = reading.findings
+    if paths and not reading.documents:
         findings.problem(", ".join(map(str, paths)), "holds no known kind of dump")
-    watch_until_written(findings, written)
-    return _timeline(findings, documents, frozenset(names))
+    kept = [archive.recall(path / KEPT, findings) for path in paths if (path / KEPT).is_dir()]
+    kept += [archive.recall(store, findings)] if store is not None else []
+    whole = _together([told, *kept])
+    findings.settings = whole[SETTINGS.name].unique().to_dicts()
+    events = with_node_groups(merge.events(whole[EVENTS.name]), findings.settings)
+    settle(findings)
+    return Timeline(
+        events=events,
+        coverage=merge.coverage(whole[COVERAGE.name]),
+        settings=findings.settings_frame(),
+        metrics=merge.metrics(whole[METRICS.name]),
+        problems=findings.problems,
+        documents=reading.documents,
+        sources=frozenset(reading.sources),
+        told=told,
+    )
+
+
+def _together(several: Iterable[Told]) -> Told:
+    empty = archive.told(Findings())
+    found = [empty, *several]
+    return {name: pl.concat([one[name] for one in found]) for name in empty}
 
 
 def refuse_missing(*paths: Path) -> None:
@@ -93,6 +114,43 @@ def refuse_missing(*paths: Path) -> None:
             raise SourceError(f"no timeline folder {path}: check --timeline")
 
 
+class _Reading:
+    """Folders while they are being read, one after the other."""
+
+    def __init__(self, scrubber: Scrubber | None) -> None:
+        self._scrubber = scrubber
+        self.findings = Findings()
+        """Takes the problems of all folders."""
+        self.documents = 0
+        self.sources = set[str]()
+
+    def folder(self, path: Path) -> Told:
+        """What one folder tells, not settled yet."""
+        findings = Findings(problems=self.findings.problems)
+        unknown: dict[str, str] = {}
+        written: dict[str, datetime] = {}
+        collected: defaultdict[PurePath, list[Row]] = defaultdict(list)
+        for document in read_documents(path, findings, self._scrubber):
+            file = document.ref.partition("#")[0]
+            known = len(findings.settings)
+            found = _parse(document, findings)
+            written[file] = document.read_at
+            self.documents += bool(found)
+            self.sources |= found
+            if document.is_collected:
+                collected[PurePath(file).parent] += findings.settings[known:]
+            if not found:
+                unknown.setdefault(file, ", ".join(list(document.value)[:5]))
+        for file, keys in unknown.items():
+            what = f"no known kind of dump (top keys: {keys[:200] or 'none'})"
+            findings.problem(file, what, is_loss=False)
+        for rows in collected.values():
+            name_by_own_listing(rows)
+        watch_until_written(findings, written)
+        one_span_per_file(findings)
+        return archive.told(findings)
+
+
 def _parse(document: Document, findings: Findings) -> set[str]:
     """Names of the sources that recognised the document; a merged one may feed several."""
     found = {source.NAME: source for source in SOURCES if source.reads(document)}
@@ -102,18 +160,3 @@ def _parse(document: Document, findings: Findings) -> set[str]:
     if document.is_collected:  # a page tells less than was asked: the collection's record says what that was
         del findings.coverage[known:]
     return set(found)
-
-
-def _timeline(findings: Findings, documents: int, names: frozenset[str]) -> Timeline:
-    name_node_groups(findings)
-    settle(findings)
-    join_streams(findings)
-    return Timeline(
-        events=findings.events_frame(),
-        coverage=findings.coverage_frame(),
-        settings=findings.settings_frame(),
-        metrics=findings.metrics_frame(),
-        problems=findings.problems,
-        documents=documents,
-        sources=names,
-    )

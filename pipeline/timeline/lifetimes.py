@@ -29,7 +29,7 @@ def reconcile(events: pl.DataFrame, settings: pl.DataFrame, sightings: pl.DataFr
     Returns:
         Rows of `lifetimes`, ordered by kind, address, start and id; instants UTC.
     """
-    events = canonical(events)
+    events = _in_vpc_of_group(canonical(events), settings)
     about_pods = _is_about_pods(events, settings)
     spans = spans_of(sightings.select(SIGHTINGS.names()).cast(SIGHTINGS), settings)
     sighted = set(spans.filter(pl.col("kind") == "node")["private_ip"])
@@ -41,6 +41,14 @@ def reconcile(events: pl.DataFrame, settings: pl.DataFrame, sightings: pl.DataFr
     lives = refined(one_after_the_other(lives, shared), spans)
     lives = pl.concat([lives, lifetimes_like(inferred(spans, lives))])
     return _finished(not_backwards(one_after_the_other(lives, shared)))
+
+
+def _in_vpc_of_group(events: pl.DataFrame, settings: pl.DataFrame) -> pl.DataFrame:
+    """Events of which a target group tells the VPC: a registration names an address, and no VPC."""
+    vpcs = target_types(settings).select("target_group_arn", "target_vpc_id")
+    placed = events.join(vpcs, on="target_group_arn", how="left", maintain_order="left")
+    vpc_id = pl.coalesce("vpc_id", "target_vpc_id").alias("vpc_id")
+    return placed.with_columns(vpc_id).drop("target_vpc_id")
 
 
 def _is_about_pods(events: pl.DataFrame, settings: pl.DataFrame) -> pl.Expr:

@@ -38,13 +38,14 @@ def pod_lives(events: pl.DataFrame, settings: pl.DataFrame, nodes: pl.DataFrame)
     Returns:
         Columns of `lifetimes` as far as they are known, and the working columns; times UTC.
     """
-    owned = _with_owner(events)
+    owned = _with_owner(_in_vpc_of_node(events, nodes))
     pods = (
         owned.sort(*ORDER)
         .group_by(OWNER, maintain_order=True)
         .agg(
             *news(),
             first_value("pod_ip").alias("private_ip"),
+            first_value("vpc_id").alias("own_vpc_id"),
             *(first_value(name) for name in ("pod_name", "pod_uid", "node_name", "service")),
         )
     )
@@ -54,6 +55,15 @@ def pod_lives(events: pl.DataFrame, settings: pl.DataFrame, nodes: pl.DataFrame)
     return _graceful(pods).with_columns(pl.lit("pod").alias("kind"))
 
 
+def _in_vpc_of_node(events: pl.DataFrame, nodes: pl.DataFrame) -> pl.DataFrame:
+    """Events with the VPC of the pod's node, where all nodes of that name are in one."""
+    vpcs = nodes.drop_nulls(["node_name", "vpc_id"]).group_by("node_name").agg(pl.col("vpc_id").unique())
+    only = vpcs.filter(pl.col("vpc_id").list.len() == 1)
+    known = only.select("node_name", pl.col("vpc_id").list.first().alias("node_vpc_id"))
+    placed = events.join(known, on="node_name", how="left", maintain_order="left")
+    return placed.with_columns(pl.coalesce("vpc_id", "node_vpc_id").alias("vpc_id")).drop("node_vpc_id")
+
+
 def _with_owner(events: pl.DataFrame) -> pl.DataFrame:
     """Events with their pod: by uid, else as the name or the address was held at that instant."""
     at = pl.col("occurred_at")
@@ -61,21 +71,36 @@ def _with_owner(events: pl.DataFrame) -> pl.DataFrame:
     named = events.filter(pl.col("pod_uid").is_not_null()).with_columns(pl.col("pod_uid").alias(OWNER))
     rest = events.filter(pl.col("pod_uid").is_null())
     nameless = pl.col("pod_name").is_null()
-    by_name = _resolve(rest.filter(~nameless), named, "pod_name")
+    by_name = _resolve(rest.filter(~nameless), named, ["pod_name"])
     own = pl.format("{}@{}", "pod_name", pl.col("pod_ip").max().over("pod_name").fill_null(""))
     by_name = by_name.with_columns(pl.coalesce(OWNER, own).alias(OWNER))
     known = pl.concat([named, by_name])
-    by_address = _resolve(rest.filter(nameless & is_kind(*_TARGETS)), known, "pod_ip")
-    own = pl.format("ip:{}", "pod_ip")
+    by_address = _by_address(rest.filter(nameless & is_kind(*_TARGETS)), known)
+    own = pl.coalesce(pl.format("ip:{}:{}", "vpc_id", "pod_ip"), pl.format("ip:{}", "pod_ip"))
     by_address = by_address.with_columns(pl.coalesce(OWNER, own).alias(OWNER)).drop_nulls(OWNER)
     return pl.concat([known, by_address]).drop("lookup_at")
 
 
-def _resolve(rest: pl.DataFrame, known: pl.DataFrame, name: str) -> pl.DataFrame:
+def _by_address(targets: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """Targets with the pod that held their address in their VPC at the time.
+
+    A pod of unknown VPC may be meant by any; a target of unknown VPC means a pod only where no other VPC has
+    its address.
+    """
+    vpc = pl.col("vpc_id")
+    known = known.with_columns(vpc.drop_nulls().first().over(OWNER))
+    is_sure, is_known = vpc.is_not_null(), pl.col(OWNER).is_not_null()
+    here = _resolve(targets.filter(is_sure), known.filter(is_sure), ["pod_ip", "vpc_id"])
+    perhaps = _resolve(here.filter(~is_known).drop(OWNER), known.filter(~is_sure), ["pod_ip"])
+    alone = known.filter(vpc.drop_nulls().n_unique().over("pod_ip") <= 1)
+    return pl.concat([here.filter(is_known), perhaps, _resolve(targets.filter(~is_sure), alone, ["pod_ip"])])
+
+
+def _resolve(rest: pl.DataFrame, known: pl.DataFrame, by: list[str]) -> pl.DataFrame:
     """Rows with the owner that held the name at the time; NULL where nobody ever did."""
     since = known.group_by(OWNER).agg(pl.col("occurred_at").min().alias("since"))
-    links = known.select(OWNER, name).drop_nulls().unique().join(since, on=OWNER).sort("since", OWNER)
-    return asof(rest, links, "lookup_at", "since", [name]).select(*rest.columns, OWNER)
+    links = known.select(OWNER, *by).drop_nulls().unique().join(since, on=OWNER).sort("since", OWNER)
+    return asof(rest, links, "lookup_at", "since", by).select(*rest.columns, OWNER)
 
 
 def _joined(owned: pl.DataFrame) -> pl.DataFrame:
@@ -155,7 +180,8 @@ def _on_nodes(pods: pl.DataFrame, nodes: pl.DataFrame) -> pl.DataFrame:
     pods = pods.with_columns((pl.coalesce("joined_at", FIRST_NEWS) + seconds(60)).alias("lookup_at"))
     placed = asof(pods.filter(pl.col("node_name").is_not_null()), lives, "lookup_at", "since", ["node_name"])
     pods = pl.concat([placed, pods.filter(pl.col("node_name").is_null())], how="diagonal")
-    return _lost(pods.drop("lookup_at", "since"))
+    vpc_id = pl.coalesce("own_vpc_id", "vpc_id").alias("vpc_id")
+    return _lost(pods.with_columns(vpc_id).drop("lookup_at", "since", "own_vpc_id"))
 
 
 _END = ("left_at", "left_uncertainty_s", "left_known_by", "left_event_id")

@@ -3,56 +3,60 @@
 from collections.abc import Iterable
 from typing import Any
 
-from pipeline.timeline.base import Findings
+import polars as pl
 
 Row = dict[str, Any]
 
+_NAMES = ("instance_id", "asg_name", "node_group")
 
-def name_node_groups(findings: Findings) -> None:
-    """Fill ``asg_name`` and ``node_group`` of events from what others say of the instance or its group.
+
+def with_node_groups(events: pl.DataFrame, settings: list[Row]) -> pl.DataFrame:
+    """Events with ``asg_name`` and ``node_group`` filled from what others say of the instance or its group.
 
     A source that knows only the Auto Scaling group names that; where another one knows a role for the same
     instance, or for the group, the role replaces it: then all sources speak of the same group.
     """
-    asg_of = _asg_by_instance(findings)
+    rows = events.select(_NAMES).to_dicts()
+    asg_of = _asg_by_instance(rows, settings)
     by_instance = _first(
-        (row["instance_id"], row["node_group"])
-        for row in findings.events
-        if _has_role(row) and row.get("instance_id")
+        (row["instance_id"], row["node_group"]) for row in rows if _has_role(row) and row["instance_id"]
     )
-    by_asg = _group_roles(findings, asg_of)
-    for row in findings.events:
-        instance_id = row.get("instance_id")
-        row["asg_name"] = row.get("asg_name") or asg_of.get(instance_id)
+    by_asg = _group_roles(rows, settings, asg_of)
+    for row in rows:
+        row["asg_name"] = row["asg_name"] or asg_of.get(row["instance_id"])
         if not _has_role(row):
-            role = by_instance.get(instance_id) or by_asg.get(row["asg_name"])
-            row["node_group"] = role or row.get("node_group") or row["asg_name"]
+            role = by_instance.get(row["instance_id"]) or by_asg.get(row["asg_name"])
+            row["node_group"] = role or row["node_group"] or row["asg_name"]
+    named = pl.DataFrame(rows, schema=dict.fromkeys(_NAMES, pl.String))
+    return events.with_columns(named["asg_name"], named["node_group"])
 
 
 def _has_role(row: Row) -> bool:
     """Whether the event names a group other than its Auto Scaling group."""
-    return bool(row.get("node_group")) and row.get("node_group") != row.get("asg_name")
+    return bool(row["node_group"]) and row["node_group"] != row["asg_name"]
 
 
-def _asg_by_instance(findings: Findings) -> dict[str | None, str]:
+def _asg_by_instance(events: list[Row], settings: list[Row]) -> dict[str | None, str]:
     listed = (
         (row["resource"].removeprefix("instance/"), row["value"])
-        for row in findings.settings
+        for row in settings
         if row["setting"] == "asg_name"
     )
-    told = ((row["instance_id"], row.get("asg_name")) for row in findings.events if row.get("instance_id"))
+    told = ((row["instance_id"], row["asg_name"]) for row in events if row["instance_id"])
     return _first([*((i, a) for i, a in told if a), *listed])
 
 
-def _group_roles(findings: Findings, asg_of: dict[str | None, str]) -> dict[str | None, str]:
+def _group_roles(
+    events: list[Row], settings: list[Row], asg_of: dict[str | None, str]
+) -> dict[str | None, str]:
     tagged = (
         (row["resource"].removeprefix("auto-scaling-group/"), row["value"])
-        for row in findings.settings
+        for row in settings
         if row["setting"] == "node_group"
     )
     told = (
-        (row.get("asg_name") or asg_of.get(row.get("instance_id")), row["node_group"])
-        for row in findings.events
+        (row["asg_name"] or asg_of.get(row["instance_id"]), row["node_group"])
+        for row in events
         if _has_role(row)
     )
     return _first(tagged) | _first((asg, role) for asg, role in told if asg and asg != role)

@@ -15,6 +15,11 @@ class Scope:
         since: start of the window, UTC.
         until: its end, UTC.
         left_out: load balancers beyond those that a collection asks about.
+        region: where they are; None: that of the AWS chain.
+        account: whose they are, as logs or ARN say, else as the first one found.
+        must_be_seen: whether the credentials may be those of another account: only one of the load balancers
+            proves that they are not.
+        strangers: accounts of load balancers of such a name that are not meant.
         vpcs: VPCs of the load balancers found.
         arns: ARN by name of the load balancers found.
         target_groups: name by ARN of the target groups found.
@@ -26,6 +31,10 @@ class Scope:
     since: datetime
     until: datetime
     left_out: int = 0
+    region: str | None = None
+    account: str | None = None
+    must_be_seen: bool = False
+    strangers: set[str] = field(default_factory=set)
     vpcs: set[str] = field(default_factory=set)
     arns: dict[str, str] = field(default_factory=dict)
     target_groups: dict[str, str] = field(default_factory=dict)
@@ -33,15 +42,20 @@ class Scope:
     targets: set[str] = field(default_factory=set)
 
     @property
-    def account(self) -> str | None:
-        """Account of the load balancers, None before one was found."""
-        return next((arn.split(":")[-2] for arn in self.arns.values()), None)
+    def is_elsewhere(self) -> bool:
+        """Whether the answers are those of another account than the load balancers'."""
+        return not self.arns and (bool(self.strangers) or self.must_be_seen)
 
     def saw_load_balancers(self, page: Record) -> None:
         """Take names, ARNs and VPCs from a page of DescribeLoadBalancers."""
         for one in objects(page, "LoadBalancers"):
             name, arn, vpc = (text(one, key) for key in ("LoadBalancerName", "LoadBalancerArn", "VpcId"))
             if name and arn and ":loadbalancer/" in arn:
+                owner = arn.split(":")[-2]
+                if self.account not in {None, owner}:
+                    self.strangers.add(owner)
+                    continue
+                self.account = owner
                 self.arns[name] = arn
                 self.vpcs |= {vpc} if vpc else set()
 

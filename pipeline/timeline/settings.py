@@ -22,6 +22,18 @@ _KINDS = {"load-balancer": ":loadbalancer/", "target-group": ":targetgroup/", "a
 """Kinds of resource that a dump may name by file name, and what their ARN holds."""
 
 
+def name_by_own_listing(rows: list[Row]) -> None:
+    """Put ARNs where file names gave names, as far as rows of the same collection tell them.
+
+    One account and region has one resource of a name; another one may have its own.
+    """
+    known = _known_resources(rows)
+    for row in rows:
+        named = known.get(row["resource"], set())
+        if len(named) == 1 and not row["resource"].endswith("/*"):
+            (row["resource"],) = named
+
+
 def settle(findings: Findings) -> None:
     """Replace the collected settings by their history; put ARNs where file names gave names.
 
@@ -47,7 +59,7 @@ def _key(row: Row) -> tuple[str, str]:
 
 
 def _order(row: Row) -> tuple[Any, ...]:
-    return *_key(row), row["valid_from"] or row.get("read_at") or _BEGINNING, row["value"]
+    return *_key(row), row["valid_from"] or row.get("read_at") or _BEGINNING, row["value"], row["source"]
 
 
 def _known_resources(rows: Iterable[Row]) -> dict[str, set[str]]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import polars as pl
 
+from pipeline.attribute.coverage import OBSERVES
 from pipeline.attribute.run import attribute
 from pipeline.attribute.verdicts import INSUFFICIENT
 from pipeline.engine.duckdb import Engine
@@ -12,13 +13,6 @@ from pipeline.model import COVERAGE, EVENTS, LIFETIMES, Window
 from pipeline.timeline.lifetimes import reconcile
 from pipeline.usecases.incident import Incident
 
-_WATCHED: dict[str, tuple[str, ...]] = {
-    "autoscaling": ("scaling_activities",),
-    "ec2": ("instances", "network_interfaces"),
-    "elbv2": ("target_health",),
-    "kubernetes": ("pods", "nodes", "kube_events", "audit", "services"),
-}
-"""Source of events -> its sources of `coverage`; others have one of their own name."""
 _MOST_MOVES = 3
 
 
@@ -48,7 +42,7 @@ def ablate(incident: Incident, window: Window) -> list[dict[str, Any]]:
 
 def _without(engine: Engine, window: Window, whole: dict[str, pl.DataFrame], source: str) -> pl.DataFrame:
     events = whole[EVENTS.name].filter(pl.col("source") != source)
-    watched = _WATCHED.get(source, (source,))
+    watched = OBSERVES.get(source, (source,))
     engine.attach(EVENTS.name, events)
     engine.attach(COVERAGE.name, whole[COVERAGE.name].filter(~pl.col("source").is_in(watched)))
     sightings = engine.frame("intermediate/sightings")

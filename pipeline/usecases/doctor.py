@@ -1,7 +1,7 @@
 """What can be seen from here, what cannot, and what that costs: logs, AWS, the cluster, the store."""
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline.attribute.coverage import DECISIVE, FAMILIES, REVEALED_BY
+from pipeline.attribute.coverage import DECISIVE, FAMILIES, OBSERVES, REVEALED_BY
 from pipeline.attribute.verdicts import TRUST_UNSEEN, TRUST_UNWATCHED
 from pipeline.config import Settings
 from pipeline.engine.duckdb import Engine
@@ -18,7 +18,6 @@ from pipeline.ingest import lateness
 from pipeline.ingest.lake import Lake
 from pipeline.ingest.pull import source_of
 from pipeline.model import COVERAGE, EVENTS, Window
-from pipeline.timeline import archive
 from pipeline.timeline.folder import read_timeline
 from pipeline.usecases import live, privacy
 from pipeline.usecases.incident import Question, attach_logs
@@ -70,6 +69,27 @@ class Watched:
     cost: str
 
 
+@dataclass(frozen=True)
+class Observed:
+    """What one source covers, in one account and region.
+
+    Attributes:
+        source: as in `coverage`.
+        place: account and region; None: the source names none.
+        covered_from: first instant observed, UTC.
+        covered_to: last one.
+        share: how much of the last day was observed, 0 to 1.
+        last_event_at: the newest event of it and its like (all Kubernetes sources tell alike), UTC.
+    """
+
+    source: str
+    place: str | None
+    covered_from: datetime
+    covered_to: datetime
+    share: float
+    last_event_at: datetime | None
+
+
 @dataclass
 class Diagnosis:
     """Everything that was found out."""
@@ -78,6 +98,7 @@ class Diagnosis:
     aws: list[Line] = field(default_factory=list)
     cluster: list[Line] = field(default_factory=list)
     watched: list[Watched] = field(default_factory=list)
+    observed: list[Observed] = field(default_factory=list)
 
     @property
     def is_well(self) -> bool:
@@ -113,7 +134,7 @@ def doctor(
         found.aws += _aws(settings, load_balancer, now)
     if cluster:
         found.cluster += _cluster(settings)
-    found.watched += _watched(settings, timeline, now)
+    found.watched, found.observed = _timeline(settings, timeline, now)
     return found
 
 
@@ -174,15 +195,18 @@ def _aws(settings: Settings, load_balancer: str | None, now: datetime) -> Iterat
             with Lake.open(settings.store) as lake, Engine(settings.memory_limit) as engine:
                 attach_logs(engine, lake, Question(window=window, load_balancer=load_balancer))
                 pages, redaction = Path(folder) / "pages", privacy.thrown_away(lake, settings)
-                record = live.collect(engine, window, load_balancer, settings, pages, redaction)
+                records = live.collect(engine, window, load_balancer, settings, pages, redaction)
         except ForensicsError as problem:
             yield Line("aws", is_well=False, told=str(problem))
             return
     by_action: dict[str, list[str]] = {}
-    for call in record.calls:
-        by_action.setdefault(call.action, []).extend([call.message] if call.fault and call.message else [])
+    for record in records:
+        place = f"{record.account or 'account unknown'} {record.region}: " if len(records) > 1 else ""
+        for call in record.calls:
+            faults = by_action.setdefault(call.action, [])
+            faults += [f"{place}{call.message}"] if call.fault and call.message else []
     for action, faults in sorted(by_action.items()):
-        yield Line(action, is_well=not faults, told=faults[0] if faults else "answers")
+        yield Line(action, is_well=not faults, told="; ".join(dict.fromkeys(faults)) or "answers")
 
 
 def _cluster(settings: Settings) -> Iterator[Line]:
@@ -202,12 +226,35 @@ def _cluster(settings: Settings) -> Iterator[Line]:
             yield Line(f"list {resource.name}", is_well=True, told="answers")
 
 
-def _watched(settings: Settings, timeline: Path | None, now: datetime) -> Sequence[Watched]:
-    frames = archive.recall_all(settings.store) if timeline is None else read_timeline(timeline).frames()
+def _timeline(
+    settings: Settings, timeline: Path | None, now: datetime
+) -> tuple[list[Watched], list[Observed]]:
+    found = read_timeline(store=settings.store) if timeline is None else read_timeline(timeline)
+    frames = found.frames()
     coverage, events = frames[COVERAGE.name], frames[EVENTS.name]
     if timeline is not None and not coverage.is_empty():
         now = min(now, max(coverage["covered_to"].to_list()))
-    return [_family(family, sources, coverage, events, now) for family, sources in FAMILIES.items()]
+    families = [_family(family, sources, coverage, events, now) for family, sources in FAMILIES.items()]
+    return families, list(_observed(coverage, events, now))
+
+
+def _observed(coverage: pl.DataFrame, events: pl.DataFrame, now: datetime) -> Iterator[Observed]:
+    """Source by source, account and region apart."""
+    told_by = {covered: source for source, several in OBSERVES.items() for covered in several}
+    for (source, account, region), spans in coverage.sort("source", "account", "region").group_by(
+        "source", "account", "region", maintain_order=True
+    ):
+        mine = events.filter(
+            pl.col("source") == told_by.get(str(source), str(source)), pl.col("occurred_at") <= now
+        )
+        yield Observed(
+            source=str(source),
+            place=" ".join(str(word) for word in (account, region) if word) or None,
+            covered_from=min(spans["covered_from"].to_list()),
+            covered_to=max(spans["covered_to"].to_list()),
+            share=_share(spans, now - LOOKED_AT, now),
+            last_event_at=mine.select(pl.col("occurred_at").max()).item(),
+        )
 
 
 def _family(

@@ -30,10 +30,10 @@ from pipeline.model import (
 )
 from pipeline.redaction import Redaction
 from pipeline.timeline import archive, health_checks
-from pipeline.timeline.base import Problem
+from pipeline.timeline.base import Findings, Problem
 from pipeline.timeline.clocks import disagreements
 from pipeline.timeline.collection import Collection, refuse_full
-from pipeline.timeline.folder import read_timeline
+from pipeline.timeline.folder import KEPT, read_timeline
 from pipeline.timeline.lifetimes import reconcile
 from pipeline.usecases import live, privacy
 from pipeline.usecases.live import bounds
@@ -63,6 +63,15 @@ class Question:
     aws: bool | None = None
     keep_pages: Path | None = None
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether logs and timeline are both named and AWS is not asked: then nothing else is read.
+
+        Such an incident gives the same answer anywhere. Any other question is also answered from the history
+        in the store.
+        """
+        return self.logs is not None and self.timeline is not None and not self.aws
+
     def asks_aws(self, *, has_store: bool) -> bool:
         """Whether the timeline is to be collected from AWS.
 
@@ -89,7 +98,7 @@ class Incident:
         problems: parts of the timeline that could not be used.
         requests: lines in the window.
         discovered: where the load balancer said that its logs are, when it was asked.
-        collection: what was asked of AWS, None when nothing was.
+        collections: what was asked of AWS, per account and region; empty when nothing was.
     """
 
     engine: Engine
@@ -98,7 +107,7 @@ class Incident:
     problems: list[Problem]
     requests: int
     discovered: str | None = None
-    collection: Collection | None = None
+    collections: Sequence[Collection] = ()
 
     @property
     def is_incomplete(self) -> bool:
@@ -117,7 +126,8 @@ def investigate(
 
     With logs given they are read into a temporary lake. Without, the store is asked; when it holds none of
     the load balancer asked for in that time, the load balancer is asked where its logs are, and those of
-    the last day (or of the window) are read into a temporary lake.
+    the last day (or of the window) are read into a temporary lake. The timeline is what folders, AWS and the
+    store's history tell together, unless the question is closed.
 
     Raises:
         SourceError: logs or timeline cannot be reached.
@@ -149,13 +159,16 @@ def investigate(
             refuse_too_many_rejects(pulled, settings.max_reject_share)
         engine = stack.enter_context(Engine(settings.memory_limit, settings.threads))
         attach_logs(engine, lake, question)
-        collection, pages = None, None
+        collections, pages = list[Collection](), None
         if asks_aws:
             pages = question.keep_pages or Path(stack.enter_context(_temporary())) / "pages"
-            collection = live.collect(
+            collections = live.collect(
                 engine, question.window, question.load_balancer, settings, pages, redaction
             )
-        problems = _attach_timeline(engine, [question.timeline, pages], store, redaction)
+        history = None if question.is_closed else settings.store
+        if question.keep_pages is not None and history is not None:
+            _keep_history(history, question.keep_pages)
+        problems = _attach_timeline(engine, [question.timeline, pages], history, redaction)
         problems += live.missing_log_lines(engine, question.window)
         verdicts = attribute(engine, question.window)
         examine(engine, question.window)
@@ -163,7 +176,7 @@ def investigate(
         engine.keep("neighbouring_errors", "marts/neighbouring_errors", bounds(question.window))
         requests = engine.frame("marts/requests_in_window", bounds(question.window))["requests"].item()
         discovered = place.uri if place is not None and place.is_discovered else None
-        yield Incident(engine, verdicts.attributions, pulled, problems, requests, discovered, collection)
+        yield Incident(engine, verdicts.attributions, pulled, problems, requests, discovered, collections)
 
 
 def _redaction(
@@ -240,23 +253,28 @@ def refuse_too_many_rejects(pulled: PullSummary, max_share: float) -> None:
         )
 
 
+def _keep_history(store: Path, pages: Path) -> None:
+    """Put what the store tells beside the pages: they then replay the run anywhere.
+
+    Raises:
+        StoreError: the folder cannot be written.
+    """
+    archive.keep(pages / KEPT, archive.recall(store, Findings()))
+
+
 def _attach_timeline(
-    engine: Engine, folders: Sequence[Path | None], store: Path, redaction: Redaction | None
+    engine: Engine, folders: Sequence[Path | None], history: Path | None, redaction: Redaction | None
 ) -> list[Problem]:
-    problems: list[Problem] = []
-    frames = archive.recall_all(store)
     given = [folder for folder in folders if folder is not None]
-    if given:
-        timeline = read_timeline(*given, redaction=redaction)
-        problems = timeline.problems
-        frames = timeline.frames()
+    timeline = read_timeline(*given, store=history, redaction=redaction)
+    frames = timeline.frames()
     checked = health_checks.observed(engine.frame("intermediate/check_runs"), frames["settings"])
     frames[EVENTS.name] = pl.concat([frames[EVENTS.name], checked.events_frame()])
     frames[COVERAGE.name] = pl.concat([frames[COVERAGE.name], checked.coverage_frame()])
     for name, rows in frames.items():
         engine.attach(name, rows)
     sightings = observe_traffic(engine)
-    problems = [*problems, *checked.problems, *disagreements(frames["events"], sightings)]
+    problems = [*timeline.problems, *checked.problems, *disagreements(frames["events"], sightings)]
     engine.attach(LIFETIMES.name, reconcile(frames["events"], frames["settings"], sightings))
     return problems
 

@@ -18,12 +18,17 @@ from pipeline.timeline.collection import Collection
 from pipeline.timeline.scope import Scope, load_balancer_name
 
 if TYPE_CHECKING:
+    from botocore.session import Session
+
     from pipeline.timeline.cloudtrail_files import Trail
 
+_Place = tuple[str | None, str | None]
+_NOWHERE: _Place = (None, None)
+_SEEN = ("elb", "account", "region")
 _UNBOUNDED = timedelta(days=1)
 """Length of the window where neither options nor logs say one."""
-_REGION_AT = 3
-"""Place of the region in an ARN."""
+_REGION_AT, _ACCOUNT_AT = 3, 4
+"""Places of region and account in an ARN."""
 
 
 def collect(
@@ -33,37 +38,69 @@ def collect(
     settings: Settings,
     folder: Path,
     redaction: Redaction | None = None,
-) -> Collection:
-    """Ask AWS about the load balancer, or about those that the logs show.
+) -> list[Collection]:
+    """Ask AWS about the load balancer, or about those that the logs show, per account and region.
 
     Args:
         engine: holds `requests`.
         window: what is asked; open ends are taken from the logs.
         load_balancer: name, app/name/id or ARN; None: those in the logs, the busiest first.
-        settings: the trail and the role to read its bucket as, and the log group of an EKS audit log.
+        settings: the roles per account, the trail and the role to read its bucket as, and the log group of an
+            EKS audit log.
         folder: new folder for the answers.
         redaction: how people are taken out of what is written; None: not at all.
+
+    Returns:
+        One record per account and region.
 
     Raises:
         UsageError: the folder holds something.
         StoreError: the folder cannot be written.
         ConfigError: the trail is no ``s3://bucket/prefix``.
     """
-    from pipeline.timeline.collect import collect as ask_aws  # noqa: PLC0415 - offline need not wait for boto3
+    from pipeline.timeline.collect import Access  # noqa: PLC0415 - offline need not wait for boto3
+    from pipeline.timeline.collect import collect as ask_aws  # noqa: PLC0415 - as above
 
     seen = engine.frame("marts/collection_scope", bounds(window))
-    names = [load_balancer] if load_balancer is not None else seen["elb"].to_list()
-    names = list(dict.fromkeys(load_balancer_name(name) for name in names))
-    most, span = names[:MOST_LOAD_BALANCERS], _span(window, seen)
-    scope = Scope(sorted(most), *span, left_out=len(names) - len(most))
-    return ask_aws(
-        scope,
-        folder,
-        region=_region(load_balancer, seen),
-        trail=_trail(settings),
-        audit_log_group=settings.eks_audit_log_group,
-        redaction=redaction,
-    )
+    roles = {role.split(":")[_ACCOUNT_AT]: role for role in settings.timeline_roles}
+    scopes = _scopes(load_balancer, seen, _span(window, seen))
+    for scope in scopes:
+        scope.must_be_seen = scope.account not in roles and len({one.account for one in scopes}) > 1
+
+    def session(scope: Scope) -> "Session":
+        from pipeline.ingest import s3_session  # noqa: PLC0415 - as above
+
+        return s3_session.session(roles.get(scope.account or ""), scope.region)
+
+    access = Access(session, _trail(settings), settings.eks_audit_log_group, redaction)
+    return ask_aws(scopes, folder, access)
+
+
+def _scopes(load_balancer: str | None, seen: pl.DataFrame, span: tuple[datetime, datetime]) -> list[Scope]:
+    """One per account and region, that of the busiest load balancer first."""
+    places: dict[_Place, list[str]] = {}
+    wanted = None if load_balancer is None else load_balancer_name(load_balancer)
+    rows = [(load_balancer_name(elb), place) for elb, *place in seen.select(_SEEN).iter_rows()]
+    found = [(name, (account, region)) for name, (account, region) in rows if wanted in {None, name}]
+    if load_balancer is not None and (load_balancer.startswith("arn:") or not found):
+        found = [(load_balancer_name(load_balancer), _of_arn(load_balancer))]
+    # A log may name neither account nor region of one that it shares with others.
+    best = next((place for _, place in found if place != _NOWHERE), _NOWHERE)
+    for name, place in found[:MOST_LOAD_BALANCERS]:
+        places.setdefault(best if place == _NOWHERE else place, []).append(name)
+    scopes = [
+        Scope(sorted(set(names)), *span, account=account, region=region)
+        for (account, region), names in (places or {_NOWHERE: []}).items()
+    ]
+    scopes[0].left_out = max(0, len(found) - MOST_LOAD_BALANCERS)
+    return scopes
+
+
+def _of_arn(load_balancer: str) -> _Place:
+    """Account and region as an ARN says; another name says neither."""
+    parts = load_balancer.split(":")
+    is_arn = parts[0] == "arn" and len(parts) > _ACCOUNT_AT
+    return (parts[_ACCOUNT_AT], parts[_REGION_AT]) if is_arn else _NOWHERE
 
 
 def _span(window: Window, seen: pl.DataFrame) -> tuple[datetime, datetime]:
@@ -72,13 +109,6 @@ def _span(window: Window, seen: pl.DataFrame) -> tuple[datetime, datetime]:
     last: list[datetime] = seen["last_seen_at"].to_list()
     until = window.until or (max(last, default=now) if window.since is None else now)
     return window.since or min(first, default=until - _UNBOUNDED), until
-
-
-def _region(load_balancer: str | None, seen: pl.DataFrame) -> str | None:
-    """Where the load balancers are: as their ARN says, else as the target groups in the logs say."""
-    if load_balancer is not None and load_balancer.startswith("arn:"):
-        return load_balancer.split(":")[_REGION_AT] if load_balancer.count(":") > _REGION_AT else None
-    return max(seen["region"].drop_nulls().to_list(), default=None)
 
 
 def _trail(settings: Settings) -> "Trail | None":

@@ -37,7 +37,7 @@ class Pulled:
     problems: list[Problem]
     discovered: str | None = None
     """Where the load balancer said that its logs are, when it was asked."""
-    collection: Collection | None = None
+    collections: Sequence[Collection] = ()
 
 
 def pull(
@@ -75,17 +75,17 @@ def pull(
             workers=settings.threads,
             s3=place.s3,
         )
-        collection, pages = None, None
+        collections, pages = list[Collection](), None
         if aws:
             pages = settings.store / "timeline" / "pages" / f"{datetime.now(UTC):{_STAMP}}"
             with Engine(settings.memory_limit, settings.threads) as engine:
                 attach_logs(engine, lake, Question(window=window, load_balancer=load_balancer))
-                collection = live.collect(engine, window, load_balancer, settings, pages, redaction)
+                collections = live.collect(engine, window, load_balancer, settings, pages, redaction)
     events, problems = _keep([folder for folder in (timeline, pages) if folder], settings, redaction)
     refuse_nothing(summary, place.uri, window, load_balancer)
     refuse_too_many_rejects(summary, settings.max_reject_share)
     discovered = place.uri if place.is_discovered else None
-    return Pulled(summary, events, problems, discovered, collection)
+    return Pulled(summary, events, problems, discovered, collections)
 
 
 def _keep(
@@ -95,5 +95,5 @@ def _keep(
     if not folders:
         return 0, []
     found = read_timeline(*folders, redaction=redaction)
-    archive.keep(settings.store, found.frames())
+    archive.keep(settings.store, found.told)
     return found.events.height, found.problems

@@ -31,14 +31,14 @@ class Snapshot:
     Attributes:
         folder: where the answers lie, as the AWS CLI and kubectl print them.
         events: events that they tell.
-        collection: what was asked of AWS; None when it was not.
+        collections: what was asked of AWS, per account and region; empty when it was not.
         cluster: what came of each Kubernetes resource; empty when no cluster is configured.
         problems: what could not be had or used.
     """
 
     folder: Path
     events: int
-    collection: Collection | None
+    collections: Sequence[Collection]
     cluster: Sequence[Fetched] = ()
     problems: list[Problem] = field(default_factory=list)
 
@@ -68,13 +68,13 @@ def snapshot(
     window = Window(now - BEHIND, now)
     with Lake.open(settings.store) as lake:
         redaction = privacy.fill(lake, settings)
-    collection = _ask_aws(settings, load_balancer, window, folder / "aws", redaction) if aws else None
+    collections = _ask_aws(settings, load_balancer, window, folder / "aws", redaction) if aws else []
     listed, problems = _ask_cluster(settings, folder / "kubernetes", wanted=cluster)
     if not folder.exists():
-        return Snapshot(folder, 0, collection, listed, problems)
+        return Snapshot(folder, 0, collections, listed, problems)
     found = read_timeline(folder, redaction=redaction)
-    archive.keep(settings.store, found.frames())
-    return Snapshot(folder, found.events.height, collection, listed, [*problems, *found.problems])
+    archive.keep(settings.store, found.told)
+    return Snapshot(folder, found.events.height, collections, listed, [*problems, *found.problems])
 
 
 def _ask_aws(
@@ -83,7 +83,7 @@ def _ask_aws(
     window: Window,
     folder: Path,
     redaction: Redaction | None,
-) -> Collection:
+) -> list[Collection]:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with (
         Lake.open(settings.store) as lake,

@@ -81,6 +81,7 @@ unrecorded as (
             where
                 coverage.source = 'cloudtrail'
                 and exit_errors.failed_at between coverage.covered_from and coverage.covered_to
+                and is_of_place(exit_errors.target_group_arn, coverage.account, coverage.region)
         )
 
 )

@@ -50,6 +50,10 @@ near as (
         on
             gateway_errors.failed_at >= seconds_after(ends.drain_started_at, -3.0)
             and gateway_errors.began_at <= seconds_after(ends.left_at, 65.0 + ends.left_uncertainty_s)
+            and (
+                gateway_errors.vpc_id is null or ends.vpc_id is null
+                or gateway_errors.vpc_id = ends.vpc_id
+            )
     left join bursts
         on gateway_errors.request_id = bursts.request_id
     where
@@ -145,6 +149,7 @@ unrecorded as (
             where
                 coverage.source in ('pods', 'audit')
                 and gateway_errors.failed_at between coverage.covered_from and coverage.covered_to
+                and is_of_place(gateway_errors.target_group_arn, coverage.account, coverage.region)
         )
 
 )

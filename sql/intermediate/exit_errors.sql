@@ -36,11 +36,7 @@ near as (
         node_exits.left_known_by,
         node_exits.left_reason,
         node_exits.is_spot,
-        gateway_errors.target_ip = node_exits.private_ip
-        and (
-            gateway_errors.vpc_id is null or node_exits.vpc_id is null
-            or gateway_errors.vpc_id = node_exits.vpc_id
-        ) as is_the_node,
+        gateway_errors.target_ip = node_exits.private_ip as is_the_node,
         seconds_between(node_exits.left_at, gateway_errors.failed_at) as failed_after_s,
         seconds_between(node_exits.left_at, gateway_errors.began_at) as began_after_s,
         seconds_between(node_exits.left_at, gateway_errors.dispatched_at) as dispatched_after_s
@@ -49,6 +45,11 @@ near as (
         on
             gateway_errors.failed_at >= seconds_after(node_exits.left_at, -10.0 - node_exits.uncertainty_s)
             and gateway_errors.began_at <= seconds_after(node_exits.left_at, 200.0 + node_exits.uncertainty_s)
+            -- A node of another VPC forwards nothing, whatever its address.
+            and (
+                gateway_errors.vpc_id is null or node_exits.vpc_id is null
+                or gateway_errors.vpc_id = node_exits.vpc_id
+            )
     where
         gateway_errors.failure_class in (
             'closed_midway', 'closed_at_once', 'not_connected', 'connect_timeout', 'tls_timeout', 'no_answer'
@@ -118,6 +119,7 @@ select
     left_event_id,
     left_known_by,
     coalesce(exit_node, exit_ip, 'unknown') as exit_name,
+    target_group_arn,
     target_ip,
     is_direct,
     failure_class,

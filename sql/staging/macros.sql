@@ -7,6 +7,12 @@ create or replace macro seconds_between(earlier, later) as (epoch_us(later) - ep
 create or replace macro seconds_after(instant, seconds) as instant
 + to_microseconds(cast(round(seconds * 1e6) as bigint));
 
+-- Whether a span of coverage is of the account and region of a target group; where either is unknown it is.
+create or replace macro is_of_place(arn, account, region) as (
+    coalesce(account = nullif(split_part(arn, ':', 5), ''), true)
+    and coalesce(region = nullif(split_part(arn, ':', 4), ''), true)
+);
+
 -- Whole minutes since 1970, the key for joins by nearness.
 create or replace macro minute_of(instant) as epoch_us(instant) // 60000000;
 

@@ -103,9 +103,9 @@ def test_region_and_load_balancers_come_from_the_logs(
 ) -> None:
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     with investigate(question(day), Settings()) as incident:
-        assert incident.collection is not None
-        assert (incident.collection.region, incident.collection.load_balancers) == ("eu-west-1", ["shop"])
-        assert incident.collection.account == "111122223333"
+        (collection,) = incident.collections
+        assert (collection.region, collection.load_balancers) == ("eu-west-1", ["shop"])
+        assert collection.account == "111122223333"
     assert aws.asked
 
 
@@ -145,7 +145,7 @@ def test_pull_keeps_the_pages_of_every_run_below_the_store(
     for run in (1, 2):
         pulled = pull(str(day.logs), None, window(day), "shop", settings, aws=True)
         assert pulled.events > 100
-        assert pulled.collection is not None
+        assert len(pulled.collections) == 1
         kept = sorted((tmp_path / "timeline" / "pages").iterdir())
         assert len(kept) == run
         assert all((folder / "collection.json").exists() for folder in kept)
@@ -154,7 +154,7 @@ def test_pull_keeps_the_pages_of_every_run_below_the_store(
     from_store = Question(window=window(day), load_balancer="shop")
     with investigate(from_store, settings) as incident:
         assert incident.attributions.height > 100
-        assert incident.collection is None
+        assert not incident.collections
     assert len(aws.asked) == asked_before
 
 

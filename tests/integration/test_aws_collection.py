@@ -98,7 +98,7 @@ def test_a_day_of_three_load_balancers_stays_within_the_budget(
     record, timeline = collected(
         scope(day, names=("docs", "pay", "shop"), since=until - timedelta(hours=24), until=until), tmp_path
     )
-    assert len(aws.asked) == record.made <= record.budget == budget(3, 24) == 362
+    assert len(aws.asked) == record.made <= record.budget == budget(3, 24) == 388
     per_action = {api.action: api.allowed(3, 1) for api in APIS}
     actions = [one.action for one in aws.asked]
     assert all(actions.count(action) <= most for action, most in per_action.items())
@@ -143,13 +143,37 @@ def test_the_launch_of_an_instance_that_went_is_looked_up(
     assert launched["occurred_at"].min() < since - timedelta(hours=2)  # type: ignore[operator]  # it is no other type
 
 
+def test_a_setting_of_the_window_is_told_by_the_last_change_before_it(
+    day: RecentDay, aws: Replay, tmp_path: Path
+) -> None:
+    until, (group,) = datetime.fromisoformat(day.until), aws.dumps.lists["TargetGroups"][:1]
+    since, key = until - timedelta(hours=3), "deregistration_delay.timeout_seconds"
+    for name, at, value in (("before", since - timedelta(days=30), "60"), ("after", until, "120")):
+        aws.dumps.records.append(
+            {
+                "eventID": name,
+                "eventTime": f"{at:%Y-%m-%dT%H:%M:%SZ}",
+                "eventSource": "elasticloadbalancing.amazonaws.com",
+                "eventName": "ModifyTargetGroupAttributes",
+                "requestParameters": {
+                    "targetGroupArn": group["TargetGroupArn"],
+                    "attributes": [{"key": key, "value": value}],
+                },
+            }
+        )
+    _, timeline = collected(scope(day, since=since, until=until), tmp_path)
+    delays = timeline.settings.filter(resource=group["TargetGroupArn"], setting=key)
+    assert delays["value"].to_list() == ["60", "120"]
+    assert delays["valid_to"].to_list() == [until, None]
+
+
 def test_a_folder_with_content_is_refused_before_anything_is_asked(
     day: RecentDay, aws: Replay, tmp_path: Path
 ) -> None:
     (tmp_path / "pages").mkdir()
     (tmp_path / "pages" / "old.json").write_text("{}")
     with pytest.raises(UsageError, match="is not empty"):
-        collect(scope(day), tmp_path / "pages")
+        collect([scope(day)], tmp_path / "pages")
     assert aws.asked == []
 
 
@@ -157,7 +181,7 @@ def test_a_folder_that_cannot_be_made_is_a_store_error(day: RecentDay, aws: Repl
     assert aws.asked == []
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="file"):
-        collect(scope(day), tmp_path / "file" / "pages")
+        collect([scope(day)], tmp_path / "file" / "pages")
 
 
 def test_a_crash_leaves_no_pages_behind(
@@ -168,7 +192,7 @@ def test_a_crash_leaves_no_pages_behind(
 
     monkeypatch.setattr("pipeline.timeline.ec2.fetch", stop)
     with pytest.raises(KeyboardInterrupt):
-        collect(scope(day), tmp_path / "pages")
+        collect([scope(day)], tmp_path / "pages")
     assert aws.asked
     assert list(tmp_path.iterdir()) == []
 

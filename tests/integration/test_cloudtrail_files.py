@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.timeline import cloudtrail_files
 from pipeline.timeline.cloudtrail_files import Trail
-from pipeline.timeline.collect import collect
+from pipeline.timeline.collect import Access, collect
 from pipeline.timeline.collection import Call
 from pipeline.timeline.folder import read_timeline
 from tests.support.aws_replay import Replay
@@ -39,7 +39,7 @@ def test_files_of_a_trail_replace_the_event_history(
 ) -> None:
     count = upload(folder, day, below)
     trail = trail_of(folder, below.partition("AWSLogs/")[0])
-    record = collect(scope(day), tmp_path / "pages", trail=trail)
+    (record,) = collect([scope(day)], tmp_path / "pages", Access(trail=trail))
     assert failed(record) == {}
     assert "cloudtrail:LookupEvents" not in {one.action for one in aws.asked}
     (reading,) = [call for call in record.calls if call.action == "s3:GetObject"]
@@ -57,7 +57,7 @@ def test_a_window_reads_only_the_files_delivered_around_it(
     count = upload(folder, day, "AWSLogs/")
     since = datetime.fromisoformat(day.since) + timedelta(hours=10)
     window = scope(day, since=since, until=since + timedelta(hours=1))
-    record = collect(window, tmp_path / "pages", trail=trail_of(folder))
+    (record,) = collect([window], tmp_path / "pages", Access(trail=trail_of(folder)))
     (reading,) = [call for call in record.calls if call.action == "s3:GetObject"]
     assert 0 < reading.calls < count / 2
     timeline = read_timeline(tmp_path / "pages").events.filter(pl.col("source") == "cloudtrail")
@@ -71,7 +71,7 @@ def test_a_window_reads_only_the_files_delivered_around_it(
 def test_a_trail_that_is_not_there_falls_back_to_the_event_history(
     day: RecentDay, aws: Replay, folder: Folder, tmp_path: Path
 ) -> None:
-    record = collect(scope(day), tmp_path / "pages", trail=trail_of(folder, "nowhere"))
+    (record,) = collect([scope(day)], tmp_path / "pages", Access(trail=trail_of(folder, "nowhere")))
     (call,) = failed(record).values()
     assert (call.action, call.fault) == ("s3:ListBucket", "not_found")
     assert "cloudtrail:LookupEvents" in {one.action for one in aws.asked}
@@ -84,7 +84,7 @@ def test_files_beyond_the_limit_are_said(
     assert aws.asked == []
     upload(folder, day, "AWSLogs/")
     monkeypatch.setattr(cloudtrail_files, "MOST_FILES", 3)
-    record = collect(scope(day), tmp_path / "pages", trail=trail_of(folder))
+    (record,) = collect([scope(day)], tmp_path / "pages", Access(trail=trail_of(folder)))
     assert "only the first 3 files" in str(failed(record)["GetObject"].message)
 
 
@@ -92,7 +92,7 @@ def test_a_bucket_that_is_not_there_falls_back_too(
     day: RecentDay, aws: Replay, folder: Folder, tmp_path: Path
 ) -> None:
     trail = Trail("no-such-bucket-here", "", lambda: folder.client)
-    record = collect(scope(day), tmp_path / "pages", trail=trail)
+    (record,) = collect([scope(day)], tmp_path / "pages", Access(trail=trail))
     (call,) = failed(record).values()
     assert (call.action, call.fault) == ("s3:ListBucket", "not_found")
     assert aws.asked
@@ -104,7 +104,7 @@ def test_a_file_too_large_for_a_trail_is_said(
     assert aws.asked == []
     upload(folder, day, "AWSLogs/")
     monkeypatch.setattr(cloudtrail_files, "MOST_BYTES", 10)
-    record = collect(scope(day), tmp_path / "pages", trail=trail_of(folder))
+    (record,) = collect([scope(day)], tmp_path / "pages", Access(trail=trail_of(folder)))
     assert "too many for a trail's file" in str(failed(record)["GetObject"].message)
 
 

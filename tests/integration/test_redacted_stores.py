@@ -15,7 +15,7 @@ from pipeline.ingest.ledger import RedactionRule
 from pipeline.ingest.pull import pull as ingest
 from pipeline.model import Window
 from pipeline.redaction import Mode, Redaction
-from pipeline.timeline.collect import collect
+from pipeline.timeline.collect import Access, collect
 from pipeline.timeline.folder import read_timeline
 from pipeline.timeline.scope import Scope
 from pipeline.usecases.incident import Question, investigate
@@ -166,7 +166,7 @@ def test_pages_of_a_live_collection_are_redacted_and_tell_the_same_events(
 ) -> None:
     assert aws.asked == []
     cut, ever = tmp_path / "cut", datetime.fromisoformat(day.since) - timedelta(days=20)
-    collect(Scope(["shop"], ever, datetime.now(UTC)), cut, redaction=Redaction("truncate"))
+    collect([Scope(["shop"], ever, datetime.now(UTC))], cut, Access(redaction=Redaction("truncate")))
     assert stat.S_IMODE(cut.stat().st_mode) == 0o700
     text = "".join(content.decode(errors="replace") for _, content in written(cut))
     assert '"userIdentity' in text.replace("\\", "")

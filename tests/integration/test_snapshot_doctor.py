@@ -13,8 +13,8 @@ from pipeline.config import Settings
 from pipeline.errors import ConfigError
 from pipeline.ingest import lateness
 from pipeline.ingest.source import Candidate
-from pipeline.model import COVERAGE, EVENTS, SETTINGS, Window
-from pipeline.timeline import archive, collector
+from pipeline.model import Window
+from pipeline.timeline import collector
 from pipeline.timeline.folder import read_timeline
 from pipeline.usecases.doctor import doctor
 from pipeline.usecases.pull import pull
@@ -47,14 +47,14 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.mark.usefixtures("cluster")
 def test_a_snapshot_keeps_addresses_pods_health_and_settings(aws: Replay, settings: Settings) -> None:
     kept = snapshot(settings, "shop")
-    assert kept.collection is not None
-    assert kept.collection.made == len(aws.asked)
+    (collection,) = kept.collections
+    assert collection.made == len(aws.asked)
     assert {one.resource: one.objects for one in kept.cluster}["pods"] == 3
-    stored = archive.recall_all(settings.store)
-    assert stored[EVENTS.name].height == kept.events > 0
-    covered = set(stored[COVERAGE.name]["source"])
+    stored = read_timeline(store=settings.store)
+    assert stored.events.height == kept.events > 0
+    covered = set(stored.coverage["source"])
     assert {"instances", "network_interfaces", "target_health", "pods", "nodes"} <= covered
-    known = set(stored[SETTINGS.name]["setting"])
+    known = set(stored.settings["setting"])
     assert {"idle_timeout.timeout_seconds", "termination_grace_period_s"} <= known
 
 
@@ -62,8 +62,8 @@ def test_a_snapshot_keeps_addresses_pods_health_and_settings(aws: Replay, settin
 def test_its_pages_replay_to_what_it_added(settings: Settings) -> None:
     kept = snapshot(settings, "shop")
     again = read_timeline(kept.folder)
-    stored = archive.recall_all(settings.store)
-    assert again.events.equals(stored[EVENTS.name].sort("occurred_at", "event_id"))
+    stored = read_timeline(store=settings.store)
+    assert all(again.frames()[name].equals(rows) for name, rows in stored.frames().items())
 
 
 @pytest.mark.usefixtures("aws", "cluster")
@@ -100,7 +100,7 @@ def test_what_is_refused_costs_itself_and_the_exit_code(
     assert "allow ec2:DescribeInstances" in run.stderr
     assert "list pods: forbidden" in run.stderr
     assert "Kubernetes objects kept in" in run.stdout
-    assert "target_health" in set(archive.recall_all(settings.store)[COVERAGE.name]["source"])
+    assert "target_health" in set(read_timeline(store=settings.store).coverage["source"])
 
 
 def test_doctor_names_every_action_and_resource_with_its_answer(
@@ -131,6 +131,20 @@ def test_doctor_says_what_is_watched_since_when_and_what_the_rest_costs(settings
     assert "scaling_activities" in after["nodes"].sources
     assert after["nodes"].last_event_at is not None
     assert after["nodes"].last_event_at <= datetime.now(UTC)
+
+
+@pytest.mark.usefixtures("aws")
+def test_doctor_says_of_each_source_where_and_since_when_it_observed(settings: Settings) -> None:
+    assert doctor(settings).observed == []
+    snapshot(settings, "shop", cluster=False)
+    found = {one.source: one for one in doctor(settings).observed}
+    activities, health = found["scaling_activities"], found["target_health"]
+    assert activities.place == "111122223333 eu-west-1"
+    assert activities.covered_from < activities.last_event_at < activities.covered_to  # type: ignore[operator]  # there is one
+    assert activities.share > 0.9
+    assert (health.covered_from == health.covered_to, health.share) == (True, 0.0)
+    run = CliRunner().invoke(app, ["doctor", "--store", str(settings.store)])
+    assert "scaling_activities (111122223333 eu-west-1): " in " ".join(run.stdout.split())
 
 
 def test_doctor_reads_lateness_from_the_bucket(folder: Folder, settings: Settings) -> None:

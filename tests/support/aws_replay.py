@@ -3,6 +3,7 @@
 Unmodified boto3 talks to it. Lists are filtered and paged as the services do it; faults can be put in.
 """
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from tests.support.aws_dumps import Dumps, Json
 from tests.support.aws_protocols import Call, Models, error, written
 
 _ENDPOINTS = ("AUTO_SCALING", "EC2", "ELASTIC_LOAD_BALANCING_V2", "CLOUDTRAIL", "CLOUDWATCH")
+_SIGNED = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/")
 _EMPTY_TOKEN = "empty-"  # noqa: S105 - a page's token
 
 
@@ -27,6 +29,7 @@ class Trouble:
         times: how often; None: always.
         status: HTTP status of an error code.
         after: answers well this often first.
+        region: only there; None: everywhere.
     """
 
     kind: str
@@ -34,9 +37,12 @@ class Trouble:
     times: int | None = None
     status: int = 400
     after: int = 0
+    region: str | None = None
 
-    def strikes(self, operation: str) -> bool:
+    def strikes(self, operation: str, region: str) -> bool:
         """Whether it hits this call; counts."""
+        if self.region not in {None, region}:
+            return False
         if self.operation not in {None, operation} or self.times == 0:
             return False
         if self.after:
@@ -48,10 +54,12 @@ class Trouble:
 
 @dataclass(frozen=True)
 class Asked:
-    """One call: operation as IAM names it, and its parameters."""
+    """One call: operation as IAM names it, its parameters; the region and access key of its signature."""
 
     action: str
     parameters: Json
+    region: str = ""
+    access_key: str = ""
 
 
 @dataclass
@@ -61,6 +69,7 @@ class Replay:
     Attributes:
         endpoint: its address.
         dumps: what it answers from.
+        others: what it answers from in another region, or to another access key.
         troubles: what goes wrong.
         asked: calls so far.
         page: rows of a page at most, beside what is asked for.
@@ -68,6 +77,7 @@ class Replay:
 
     endpoint: str
     dumps: Dumps
+    others: dict[str, Dumps] = field(default_factory=dict)
     troubles: list[Trouble] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
     page: int = 1000
@@ -95,13 +105,16 @@ def replay(*folders: Path) -> Iterator[Replay]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             call = models.read(self.path, self.headers.get("X-Amz-Target", ""), body)
-            running.asked.append(Asked(call.action, call.parameters))
-            trouble = next((one for one in running.troubles if one.strikes(call.operation)), None)
+            signed = _SIGNED.search(self.headers.get("Authorization", ""))
+            key, region = signed.groups() if signed else ("", "")
+            running.asked.append(Asked(call.action, call.parameters, region, key))
+            dumps = running.others.get(key) or running.others.get(region) or running.dumps
+            trouble = next((one for one in running.troubles if one.strikes(call.operation, region)), None)
             if trouble is not None and trouble.kind == "reset":
                 self.close_connection = True
                 self.connection.close()
                 return
-            status, answer = _answer(running, call, trouble)
+            status, answer = _answer(dumps, call, trouble, running.page)
             self.send_response(status)
             self.send_header("Content-Type", call.content_type)
             if call.protocol == "cbor":
@@ -131,15 +144,15 @@ def replay(*folders: Path) -> Iterator[Replay]:
             thread.join()
 
 
-def _answer(running: Replay, call: Call, trouble: Trouble | None) -> tuple[int, bytes]:
+def _answer(dumps: Dumps, call: Call, trouble: Trouble | None, page: int) -> tuple[int, bytes]:
     if trouble is not None and trouble.kind == "garbage":
         return 200, b"<html>a proxy speaks</html>"
     if trouble is not None and trouble.kind not in {"loop", "empty"}:
         return trouble.status, error(call, trouble.kind, "by order of the test")
-    rows = running.dumps.rows(call.operation, call.parameters)
+    rows = dumps.rows(call.operation, call.parameters)
     if isinstance(rows, str):
         return 400, error(call, rows, "no such resource")
-    return 200, written(call, _paged(call, rows, running.page, trouble))
+    return 200, written(call, _paged(call, rows, page, trouble))
 
 
 def _paged(call: Call, rows: Json, page: int, trouble: Trouble | None) -> Json:

@@ -26,7 +26,7 @@ def scope(
 
 def collected(asked: Scope, folder: Path) -> tuple[Collection, Timeline]:
     """The record, and what the pages tell."""
-    record = collect(asked, folder / "pages")
+    (record,) = collect([asked], folder / "pages")
     return record, read_timeline(folder / "pages")
 
 

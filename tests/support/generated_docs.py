@@ -23,7 +23,8 @@ from pipeline.attribute.verdicts import (
 from pipeline.model import ATTRIBUTIONS, TABLES
 from pipeline.report.facts import Summary
 from pipeline.report.formats import JSON_SCHEMA
-from pipeline.timeline.aws_apis import APIS, S3_ACTIONS, budget
+from pipeline.timeline.aws_apis import APIS, LOOKUP, S3_ACTIONS, budget
+from pipeline.timeline.cloudtrail_calls import CALLS
 from pipeline.timeline.kubernetes_api import RESOURCES, VERBS
 from pipeline.timeline.kubernetes_audit_fetch import ACTION as AUDIT_ACTION
 
@@ -248,7 +249,10 @@ def _budget() -> str:
     lines = [f"| {' | '.join(str(cell or '') for cell in row)} |" for row in table]
     head = "| action | once | per load balancer | per day of the window |\n|---|---|---|---|"
     example = f"{once} + 3 × {per_load_balancer} + {per_day} = **{budget(3, 24)} calls** at most."
-    return "\n".join([head, *lines, f"\nThree load balancers and 24 h: {example}"])
+    rate = LOOKUP.per_second or 1
+    lookups = f"{len(CALLS)} event names at {rate:g} a second: {len(CALLS) / rate:.0f} s"
+    last = f"\nThree load balancers and 24 h: {example} LookupEvents: {lookups} at least."
+    return "\n".join([head, *lines, last])
 
 
 def _policy() -> str:

@@ -9,7 +9,7 @@ import polars as pl
 from pipeline.ingest.check import check
 from pipeline.ingest.lake import Lake
 from pipeline.model import Window
-from pipeline.timeline import archive
+from pipeline.timeline.folder import read_timeline
 from tests.benchmarks.big_lake import INTERVAL_S, failures, fill
 from tests.benchmarks.big_timeline import Span, keep_timeline, target_addresses
 from tests.support.alb_lines import START
@@ -40,7 +40,7 @@ def test_copies_differ_in_time_and_errors_and_count_like_objects(tmp_path: Path)
 def test_the_timeline_has_as_many_events_as_asked_for_and_exits_among_them(tmp_path: Path) -> None:
     span = Span(START, INTERVAL_S)
     exits = keep_timeline(tmp_path, span, 1000, 7)
-    frames = archive.recall_all(tmp_path)
+    frames = read_timeline(store=tmp_path).frames()
     assert 996 <= frames["events"].height <= 1000
     left = frames["events"].filter(pl.col("kind") == "pod_exited")["occurred_at"].dt.epoch("us") / 1e6
     assert np.isin(np.round(exits, 3), np.round(left.to_numpy() - START.timestamp(), 3)).all()

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from pipeline.timeline.aws_apis import LOOKUP, MOST_PASTS
 from pipeline.timeline.base import Findings
+from pipeline.timeline.cloudtrail_calls import CALLS
 from tests.support.timeline_dumps import READ_AT, SHOP, WEB, at, parsed, recorded, told
 
 NODE = "i-0c2f6a11e3b5d7f92"
@@ -375,3 +377,20 @@ def test_a_bridge_event_without_time_or_instance_is_a_problem() -> None:
         .what.startswith("EventBridge event without time")
     )
     assert "names no instance" in bridge("EC2 Spot Instance Interruption Warning", {}).problems[0].what
+
+
+def test_every_call_that_the_timeline_needs_is_understood_and_may_be_asked_for() -> None:
+    needed = """
+        RunInstances TerminateInstances StopInstances StartInstances BidEvictedEvent CreateFleet
+        RegisterTargets DeregisterTargets ModifyLoadBalancerAttributes ModifyTargetGroupAttributes
+        ModifyTargetGroup ModifyListener ModifyRule SetSecurityGroups
+        TerminateInstanceInAutoScalingGroup SetDesiredCapacity UpdateAutoScalingGroup
+        StartInstanceRefresh CompleteLifecycleAction DetachInstances AttachInstances EnterStandby
+        SetInstanceHealth UpdateNodegroupVersion UpdateNodegroupConfig
+        AuthorizeSecurityGroupIngress RevokeSecurityGroupIngress AuthorizeSecurityGroupEgress
+        RevokeSecurityGroupEgress CreateNetworkAclEntry DeleteNetworkAclEntry
+        ReplaceNetworkAclEntry CreateRoute DeleteRoute ReplaceRoute
+    """
+    assert set(needed.split()) <= CALLS.keys()
+    assert LOOKUP.allowed(1, 1) >= len(CALLS) + MOST_PASTS
+    assert len(CALLS) / (LOOKUP.per_second or 0) < 40, "a day is asked for within a minute"

@@ -45,7 +45,7 @@ def test_pages_are_as_old_as_the_asking_and_cover_what_the_record_says(tmp_path:
     ).write(tmp_path)
     timeline = read_timeline(tmp_path)
     assert timeline.coverage.rows() == [
-        (*[span.source, span.covered_from, span.covered_to], "collection.json")
+        (span.source, span.covered_from, span.covered_to, "collection.json", None, "eu-west-1")
     ]
     assert timeline.settings["valid_from"].to_list() == [ASKED_AT]
     assert timeline.problems == []
@@ -57,7 +57,9 @@ def test_files_beside_a_collection_are_read_as_ever(tmp_path: Path) -> None:
     collection(call("autoscaling:DescribeScalingActivities", "describe-scaling-activities.json")).write(pages)
     write(tmp_path, "describe-instances.json", {"Reservations": []})
     timeline = read_timeline(tmp_path)
-    assert timeline.coverage.rows() == [("instances", READ_AT, READ_AT, "describe-instances.json")]
+    assert timeline.coverage.rows() == [
+        ("instances", READ_AT, READ_AT, "describe-instances.json", None, None)
+    ]
 
 
 def test_calls_that_failed_alike_are_one_sentence(tmp_path: Path) -> None:

@@ -109,6 +109,8 @@ def test_a_synced_trail_is_found_and_covers_its_day_up_to_the_last_delivery(tmp_
     assert timeline.problems == []
     assert timeline.events.height == 4
     assert spans(tmp_path) == [("cloudtrail", at("00:00:00"), at("13:25:00"))]
+    place = timeline.coverage.select("account", "region").rows()
+    assert place == [("111122223333", "eu-west-1")]
 
 
 def test_a_copied_trail_covers_its_days_and_a_missing_day_is_a_gap(tmp_path: Path) -> None:
@@ -137,7 +139,7 @@ def test_lines_of_one_file_make_one_span(tmp_path: Path) -> None:
     ]
     write(tmp_path, "bridge.jsonl", "\n".join(json.dumps(line) for line in lines))
     assert read_timeline(tmp_path).coverage.rows() == [
-        ("eventbridge", at("10:00:00"), at("13:00:00"), "bridge.jsonl")
+        ("eventbridge", at("10:00:00"), at("13:00:00"), "bridge.jsonl", None, None)
     ]
 
 

@@ -238,3 +238,39 @@ def test_a_dump_makes_the_lifetime_of_its_pod() -> None:
         "2026-03-02T11:30:13+00:00",
     )
     assert frame(EVENTS, []).height == frame(SETTINGS, []).height == 0
+
+
+def in_vpc(name: str) -> tuple[list[Row], list[Row], str]:
+    """A pod on a node of a VPC, the settings of the target group that it registers in, and that group."""
+    group, node = f"{TG}-{name}", f"node-{name}"
+    who = {"pod_uid": f"u-{name}", "pod_name": f"shop/{name}", "node_name": node}
+    machine = {"node_name": node, "instance_id": f"i-{name}", "private_ip": f"10.0.9.{len(name)}"}
+    events = [
+        event("node_joined", -10_000, "kubernetes", vpc_id=f"vpc-{name}", **machine),
+        event("pod_scheduled", 0, "kubernetes", pod_ip="10.0.2.77", **who),
+    ]
+    return events, [setting(group, "target_type", "ip"), setting(group, "vpc_id", f"vpc-{name}")], group
+
+
+def test_an_address_that_two_vpcs_have_means_the_pod_of_the_target_groups_vpc() -> None:
+    (blue, blue_group, group), (green, green_group, _) = in_vpc("blue"), in_vpc("verdant")
+    leaves = event("target_deregistered", 900, private_ip="10.0.2.77", target_group_arn=group)
+    rows = lifetimes([*blue, *green, leaves], [*blue_group, *green_group])
+    told = {row["pod_uid"]: row for row in rows.filter(kind="pod").rows(named=True)}
+    assert {uid: row["vpc_id"] for uid, row in told.items()} == {
+        "u-blue": "vpc-blue",
+        "u-verdant": "vpc-verdant",
+    }
+    assert since_noon(told["u-blue"]["drain_started_at"]) == 900
+    assert told["u-verdant"]["drain_started_at"] is None
+
+
+def test_a_pod_that_only_registrations_tell_of_is_one_per_vpc() -> None:
+    groups = [in_vpc("blue"), in_vpc("verdant")]
+    events = [
+        event("target_registered", at, private_ip="10.0.2.77", target_group_arn=group)
+        for at, (_, _, group) in enumerate(groups)
+    ]
+    rows = lifetimes(events, [row for _, settings, _ in groups for row in settings])
+    assert sorted(rows["vpc_id"]) == ["vpc-blue", "vpc-verdant"]
+    assert rows["left_at"].null_count() == 2
