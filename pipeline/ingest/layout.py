@@ -45,6 +45,9 @@ FIELDS = (
 FEWEST = 18
 """Fields of the oldest layout; a line with fewer is no entry."""
 
+MOST_FIELDS = 1000
+"""Fields of a line that is read: AWS adds a few in ten years, only nonsense has so many."""
+
 LONGEST = 1 << 20
 """Bytes of the longest line that is read: headers of 64 K, every byte escaped, leave ample room."""
 
