@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from pipeline.ingest.kinds import Kind
-from pipeline.ingest.layout import MOST_FIELDS
+from pipeline.ingest.layout import LONGEST, MOST_FIELDS
 from pipeline.ingest.lenient import Rows
 from pipeline.ingest.parsed import Origin, Parsed
 from pipeline.ingest.tokens import LineError
@@ -60,6 +60,8 @@ def _token(value: object, name: str) -> bytes:
     if value is None:
         return ABSENT
     if isinstance(value, bytes):
+        if len(value) > LONGEST:
+            raise LineError(name, "longer than 1 MiB")
         return value or ABSENT
     if isinstance(value, float) and value.is_integer():
         return str(int(value)).encode("ascii")  # whole numbers are floats where a column has gaps

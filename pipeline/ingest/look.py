@@ -101,7 +101,7 @@ def _kind_of_lines(text: bytes) -> Kind | None:
 def _kind_of_parquet(stream: BinaryIO) -> Kind | None:
     try:
         names = pq.ParquetFile(stream).schema_arrow.names
-    except READ_ERRORS:
+    except (*READ_ERRORS, ValueError):  # names that are not UTF-8
         names = []
     stream.seek(0)
     return kind_of_names(names)

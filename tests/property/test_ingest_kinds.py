@@ -195,3 +195,21 @@ def test_lines_below_w3c_directives_become_rows_or_rejects(names: list[str], lin
     parts = list(way((head + "-\n" + "\n".join(lines)).encode(), "x", by_name=False).reader.parse())
     assert sum(part.rows + len(part.rejects) for part in parts) == sum(part.lines for part in parts)
     assert sum(part.lines for part in parts) == 1 + len(lines) - bool(lines and not lines[-1])
+
+
+def _parquet() -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(records(30)), sink, row_group_size=10, compression="zstd")
+    return sink.getvalue()
+
+
+PARQUET = _parquet()
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(st.integers(4, len(PARQUET) - 9), st.integers(0, 255)), min_size=1, max_size=4))
+def test_parquet_damaged_anywhere_is_read_as_far_as_it_goes(changes: list[tuple[int, int]]) -> None:
+    content = bytearray(PARQUET)
+    for place, octet in changes:
+        content[place] = octet
+    read(bytes(content), "x", by_name=False)

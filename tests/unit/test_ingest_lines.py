@@ -290,7 +290,7 @@ def test_a_stray_quote_is_an_error(line: bytes) -> None:
 
 
 def test_fields_beyond_measure_are_no_entry() -> None:
-    most = f"{Line().render()} {'x ' * 963}"
-    assert len(tokenise(most.encode())) <= 1000
+    most = f"{Line().render()} {'x ' * 160}"
+    assert len(tokenise(most.encode())) <= 200
     for line in (most + "x " * 50_000, most.replace('"', "") + "x " * 50_000):
-        assert rejected(line).reason == "more than 1,000 fields"
+        assert rejected(line).reason == "more than 200 fields"
