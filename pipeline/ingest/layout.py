@@ -54,7 +54,7 @@ LONGEST = 1 << 20
 KEPT = 64 << 10
 """Bytes of a rejected line that are kept."""
 
-PARSER_VERSION = "2"
+PARSER_VERSION = "3"
 """Written into the ledger; raised when the same bytes would give other rows."""
 
 TYPE = r"^[a-z][a-z0-9_-]{0,15}$"
