@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 from pipeline.ingest import keys, local
-from pipeline.ingest.allocator import keep_freed_memory
+from pipeline.ingest.allocator import keep_arrows_memory, keep_freed_memory
 from pipeline.ingest.lake import Lake
 from pipeline.ingest.s3_options import S3Options
 from pipeline.ingest.several import SeveralSources
@@ -49,6 +49,7 @@ def pull(
         StoreError: the lake cannot be written, or another process is writing to it.
     """
     keep_freed_memory()
+    keep_arrows_memory()
     with lake.writing(), closing(_where([source, *more], s3, load_balancer)) as where:
         summary = PullSummary()
         if isinstance(where, SeveralSources):
