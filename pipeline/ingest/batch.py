@@ -19,6 +19,8 @@ from pipeline.model import SYMBOL, TEXT
 ROWS = 60_000
 """Rows of a batch: two of them, with their objects, take some 290 MB; compaction makes larger row groups."""
 
+_ROW_BYTES = 48 << 20
+"""Bytes of rows in memory, for lines of up to a mebibyte each; 60,000 usual ones take 21 MB."""
 _REJECTS, _REJECT_BYTES = 20_000, 16 << 20
 _GATEWAY_ERRORS = pa.array([502, 504], pa.int16())
 _MICROS = pa.int64()
@@ -46,7 +48,7 @@ class Batch:
         self._reject_locators: set[str] = set()
         self._reject_count = 0
         self._reject_bytes = 0
-        self._rows = 0
+        self._rows = self._row_bytes = 0
         self._files: list[tuple[FileEntry, Sequence[str]]] = []
         self._objects: list[ObjectEntry] = []
 
@@ -59,12 +61,13 @@ class Batch:
                 buffer.rows += rows.num_rows
                 buffer.locators.add(locator)
                 self._rows += rows.num_rows
+                self._row_bytes += rows.nbytes
         if parsed.rejects:
             self._rejects.append((object_key, parsed.rejects))
             self._reject_locators.add(locator)
             self._reject_count += len(parsed.rejects)
             self._reject_bytes += sum(len(one.raw) for one in parsed.rejects)
-        if self._rows >= ROWS:
+        if self._rows >= ROWS or self._row_bytes >= _ROW_BYTES:
             self._write_rows()
         if self._reject_count >= _REJECTS or self._reject_bytes >= _REJECT_BYTES:
             self._write_rejects()
@@ -93,7 +96,7 @@ class Batch:
         for (name, partition), buffer in self._buffers.items():
             self._write_partition(name, partition, buffer)
         self._buffers.clear()
-        self._rows = 0
+        self._rows = self._row_bytes = 0
 
     def _write_partition(self, name: str, partition: Partition, buffer: _Buffer) -> None:
         table = pa.concat_tables(buffer.tables).unify_dictionaries()

@@ -1,10 +1,11 @@
-"""Records of CloudWatch's delivery, in JSON lines or Parquet: named fields, of which any may be left out."""
+"""Records of CloudWatch's delivery, in JSON, w3c or Parquet: named fields, of which any may be left out."""
 
 import json
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from pipeline.ingest.kinds import Kind
+from pipeline.ingest.layout import LONGEST, MOST_FIELDS
 from pipeline.ingest.lenient import Rows
 from pipeline.ingest.parsed import Origin, Parsed
 from pipeline.ingest.tokens import LineError
@@ -31,6 +32,8 @@ def add(rows: Rows, number: int, record: Record, kind: Kind) -> None:
         LineError: it is no entry.
     """
     tokens = [_token(record.get(name), name) for name in kind.delivered]
+    if len(record) > MOST_FIELDS:
+        raise LineError(None, f"more than {MOST_FIELDS:,} fields")
     unknown = sorted(record.keys() - set(kind.delivered))
     tokens += [_bytes(name) + b"=" + _any_token(record[name]) for name in unknown]
     rows.add(number, kind.row(tokens, is_selection=True), len(tokens) if unknown else None)
@@ -57,6 +60,8 @@ def _token(value: object, name: str) -> bytes:
     if value is None:
         return ABSENT
     if isinstance(value, bytes):
+        if len(value) > LONGEST:
+            raise LineError(name, "longer than 1 MiB")
         return value or ABSENT
     if isinstance(value, float) and value.is_integer():
         return str(int(value)).encode("ascii")  # whole numbers are floats where a column has gaps

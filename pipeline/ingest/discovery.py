@@ -16,6 +16,7 @@ _ARN = re.compile(
     r"arn:aws[a-z-]*:elasticloadbalancing:(?P<region>[a-z0-9-]+):(?P<account>\d{12})"
     r":loadbalancer/(?P<id>(?P<kind>[^/]+)/(?P<name>[^/]+)/[^/]+)"
 )
+_KINDS = ("access_logs", "connection_logs", "health_check_logs")
 _ID = re.compile(r"[^/]+/(?P<name>[^/]+)/[^/]+")
 
 
@@ -45,8 +46,16 @@ class LogPlaces:
             prefix = attributes.get(f"{kind}.s3.prefix", "").strip("/")
             return f"s3://{bucket}/{prefix}/{folder}" if prefix else f"s3://{bucket}/{folder}"
 
-        kinds = ("access_logs", "connection_logs", "health_check_logs")
-        return cls(arn, found["region"], *map(place, kinds))
+        return cls(arn, found["region"], *map(place, _KINDS))
+
+    def written(self) -> dict[str, str]:
+        """What lies at each place, that of the access logs first: often all kinds lie at one."""
+        found: dict[str, list[str]] = {}
+        for kind in _KINDS:
+            place: str | None = getattr(self, kind)
+            if place is not None:
+                found.setdefault(place, []).append(kind.replace("_", " "))
+        return {place: " and ".join(kinds) for place, kinds in found.items()}
 
     def written_access_logs(self) -> str:
         """The place of the access logs.

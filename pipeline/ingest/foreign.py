@@ -18,7 +18,11 @@ _SHAPES = (
     (_ACCESS, "access log entry"),
 )
 _OWN = {HEALTH_CHECK.name: "health check log entry", CONNECTION.name: "connection log entry"}
-
+_INSTANT = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
+_NAMELESS = (
+    "; a delivery of selected fields, or with another delimiter than blanks, is read as JSON, w3c or "
+    "Parquet: they name the fields"
+)
 
 _KINDS = ((_HEALTH_CHECK, HEALTH_CHECK), (_CONNECTION, CONNECTION), (_ACCESS, ACCESS))
 
@@ -34,4 +38,6 @@ def named(line: bytes, problem: LineError, kind: Kind) -> LineError:
         if shape.match(line):
             own = _OWN.get(kind.name, "access log entry")
             return problem if name == own else LineError(problem.field, f"{name}: {problem.reason}")
+    if problem.field is None and _INSTANT.search(line):
+        return LineError(None, problem.reason + _NAMELESS)
     return problem

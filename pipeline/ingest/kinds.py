@@ -24,7 +24,7 @@ class Kind:
         name: as in `objects.kind`.
         table: what its lines become.
         fields: names of the fields in log order, as rejects name them.
-        delivered: the same as CloudWatch's delivery names them in JSON and Parquet.
+        delivered: the same as CloudWatch's delivery names them in JSON, w3c and Parquet.
         fewest: fields of the oldest layout; a line with fewer is no entry.
         layouts: numbers of fields that AWS documents, or that have been seen for long.
         row: reads the fields of one entry.

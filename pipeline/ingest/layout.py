@@ -45,13 +45,16 @@ FIELDS = (
 FEWEST = 18
 """Fields of the oldest layout; a line with fewer is no entry."""
 
+MOST_FIELDS = 200
+"""Fields of a line that is read: AWS adds a few in ten years, only nonsense has so many."""
+
 LONGEST = 1 << 20
 """Bytes of the longest line that is read: headers of 64 K, every byte escaped, leave ample room."""
 
 KEPT = 64 << 10
 """Bytes of a rejected line that are kept."""
 
-PARSER_VERSION = "2"
+PARSER_VERSION = "3"
 """Written into the ledger; raised when the same bytes would give other rows."""
 
 TYPE = r"^[a-z][a-z0-9_-]{0,15}$"

@@ -1,4 +1,4 @@
-"""What an object holds, told from its first bytes: plain lines, JSON lines or Parquet, and of which kind."""
+"""What an object holds, told from its first bytes: plain lines, w3c, JSON or Parquet, and of which kind."""
 
 import re
 import zlib
@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 import pyarrow.parquet as pq
 
-from pipeline.ingest import foreign
+from pipeline.ingest import delivered_w3c, foreign
 from pipeline.ingest.grouped import READ_ERRORS
 from pipeline.ingest.kinds import BY_NAME, Kind
 
@@ -28,6 +28,7 @@ class Format(StrEnum):
     """How entries are written."""
 
     PLAIN = "plain"
+    W3C = "w3c"
     JSON = "json"
     PARQUET = "parquet"
 
@@ -51,6 +52,8 @@ def look(stream: BinaryIO) -> Look:
     text = head.removeprefix(_MARK).lstrip()
     if text.startswith(b"{"):
         return Look(Format.JSON, kind_of_names(_names_of(text.partition(b"\n")[0])))
+    if names := delivered_w3c.field_names(text.split(b"\n")):
+        return Look(Format.W3C, kind_of_names(names))
     return Look(Format.PLAIN, _kind_of_lines(text))
 
 
@@ -98,7 +101,7 @@ def _kind_of_lines(text: bytes) -> Kind | None:
 def _kind_of_parquet(stream: BinaryIO) -> Kind | None:
     try:
         names = pq.ParquetFile(stream).schema_arrow.names
-    except READ_ERRORS:
+    except (*READ_ERRORS, ValueError):  # names that are not UTF-8
         names = []
     stream.seek(0)
     return kind_of_names(names)

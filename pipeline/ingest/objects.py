@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from itertools import islice
 from typing import BinaryIO
 
 from pipeline.ingest import fast, lenient
+from pipeline.ingest.allowance import Allowance
 from pipeline.ingest.blocks import Block, Cutter, LongLine
 from pipeline.ingest.inflate import DamagedError, pieces
 from pipeline.ingest.layout import FEWEST
@@ -15,9 +15,11 @@ from pipeline.ingest.tokens import LineError, tokenise
 
 _MARK = b"\xef\xbb\xbf"
 _PROBES = 7
-_PART = 20_000
-_SHORTEST = 100
-"""Bytes of a line on average, below which a block cannot be mostly entries."""
+_PART, _PART_BYTES = 20_000, 2 << 20
+_SHORTEST, _USUAL = 100, 16 << 10
+"""Bytes of a line on average, below which a block cannot be mostly entries, and above which it hardly is."""
+_MOST_FIELDS = 64
+"""Fields of a line for which the fast path is worth its room: all of them as columns at once."""
 _FEW_LINES = 8
 """Below, the fast path takes longer to set up than the exact one to finish."""
 
@@ -40,13 +42,22 @@ class ObjectReader:
         self._origin = origin
         self._parse = parse
         self._cutter = Cutter()
+        self._allowance = Allowance()
         self.problem: str | None = None
 
     def parse(self) -> Iterator[Parsed]:
         """Rows and rejects, block by block, in line order."""
         try:
             for piece in pieces(self._stream):
-                yield from self._parts(self._cutter.feed(self._without_mark(piece)))
+                self._allowance.inflate(len(piece))
+                for parsed in self._parts(self._cutter.feed(self._without_mark(piece))):
+                    self._allowance.take(parsed)
+                    yield parsed
+                    if self._is_given_up(self._allowance.spent_on_lines()):
+                        return
+                if self._is_given_up(self._allowance.spent_on_bytes()):
+                    yield from self._cut_off("giving up")
+                    return
         except DamagedError as damage:
             yield from self._cut_off(str(damage))
             self.problem = f"{damage} after {self._cutter.lines} lines"
@@ -54,6 +65,10 @@ class ObjectReader:
         yield from self._parts(self._cutter.finish())
         if not self._cutter.lines:
             self.problem = "empty object"
+
+    def _is_given_up(self, reason: str | None) -> bool:
+        self.problem = reason
+        return reason is not None
 
     def _without_mark(self, piece: bytes) -> bytes:
         return piece.removeprefix(_MARK) if self._cutter.lines == 0 else piece
@@ -80,7 +95,7 @@ class ObjectReader:
 def parse_block(block: Block, origin: Origin) -> Iterator[Parsed]:
     """Rows and rejects of one block; together they are its lines."""
     fields = _usual_fields(block) if _is_worth_it(block) else 0
-    rows = fast.parse(block, fields, origin) if fields >= FEWEST else None
+    rows = fast.parse(block, fields, origin) if FEWEST <= fields <= _MOST_FIELDS else None
     if rows is None:
         yield from _exactly(block.numbered(), origin)
         return
@@ -94,13 +109,22 @@ def _exactly(
     lines: Iterator[tuple[int, bytes]], origin: Origin, parse: ParseLines = lenient.parse
 ) -> Iterator[Parsed]:
     """Parse in parts: sixteen million empty lines fit into a block, but not into memory as rejects."""
-    while part := list(islice(lines, _PART)):
+    part: list[tuple[int, bytes]] = []
+    size = 0
+    for number, line in lines:
+        part.append((number, line))
+        size += len(line)
+        if len(part) == _PART or size >= _PART_BYTES:
+            yield parse(part, origin)
+            part, size = [], 0
+    if part:
         yield parse(part, origin)
 
 
 def _is_worth_it(block: Block) -> bool:
-    """Many lines, and long enough to be entries? Arrow would take room for all fields of every empty one."""
-    return block.lines >= _FEW_LINES and block.end - block.start >= block.lines * _SHORTEST
+    """Many lines, and as long as entries? Arrow would take room for all fields of every empty one."""
+    size = block.end - block.start
+    return block.lines >= _FEW_LINES and block.lines * _SHORTEST <= size <= block.lines * _USUAL
 
 
 def _usual_fields(block: Block) -> int:

@@ -2,13 +2,15 @@
 
 import threading
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 from pipeline.ingest import keys, local
-from pipeline.ingest.allocator import keep_freed_memory
+from pipeline.ingest.allocator import keep_arrows_memory, keep_freed_memory
 from pipeline.ingest.lake import Lake
 from pipeline.ingest.s3_options import S3Options
+from pipeline.ingest.several import SeveralSources
 from pipeline.ingest.source import Candidate, Source
 from pipeline.ingest.summary import ObjectProblem, PullSummary
 from pipeline.ingest.supply import Supply
@@ -23,6 +25,7 @@ def pull(
     lake: Lake,
     window: Window,
     *,
+    more: Sequence[str] = (),
     load_balancer: str | None = None,
     progress: Progress | None = None,
     workers: int = 2,
@@ -33,6 +36,8 @@ def pull(
     Args:
         source: ``s3://bucket/prefix``, a folder of any layout, a file, or ``-`` for standard input.
         lake: where rows go.
+        more: further places, where ``source`` is one in a bucket. Then one that refuses is told in the
+            summary, and only when all of them do it is an error.
         window: objects whose names tell an interval apart from it are left out; rows are kept whole.
         load_balancer: name, ``app/name/id`` or ARN; objects that name another one are left out.
         progress: told after each object.
@@ -44,15 +49,26 @@ def pull(
         StoreError: the lake cannot be written, or another process is writing to it.
     """
     keep_freed_memory()
+    keep_arrows_memory()
     on_disk = lake.redaction is None
-    with lake.writing(), closing(source_of(source, s3, load_balancer, on_disk=on_disk)) as where:
+    places = [source, *more]
+    with lake.writing(), closing(_where(places, s3, load_balancer, on_disk=on_disk)) as where:
         lake.refuse_mixture()
         summary = PullSummary()
+        if isinstance(where, SeveralSources):
+            summary.refusals = where.refusals
         chosen = _choose(where, lake, window, load_balancer, summary)
         tally = Tally(summary, len(chosen), progress)
         for part in _rounds(chosen, lake):
             _ingest(where, lake, part, tally, workers)
         return summary
+
+
+def _where(
+    places: Sequence[str], options: S3Options | None, load_balancer: str | None, *, on_disk: bool
+) -> Source:
+    sources = {place: source_of(place, options, load_balancer, on_disk=on_disk) for place in places}
+    return SeveralSources(sources) if len(sources) > 1 else sources[places[0]]
 
 
 def source_of(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import BinaryIO, Protocol
 
-from pipeline.ingest import delivered, keys, lenient, look
+from pipeline.ingest import delivered, delivered_w3c, keys, lenient, look
 from pipeline.ingest.delivered_parquet import ParquetReader
 from pipeline.ingest.kinds import ACCESS, BY_NAME, Kind
 from pipeline.ingest.look import Format
@@ -55,6 +55,8 @@ def _reading(stream: BinaryIO, origin: Origin, kind: Kind, written: Format) -> R
     if written == Format.JSON:
         parse = partial(delivered.parse, kind=kind)
         return Reading(ObjectReader(stream, origin, parse), kind, frozenset())
+    if written == Format.W3C:
+        return Reading(ObjectReader(stream, origin, delivered_w3c.Lines(kind)), kind, frozenset())
     if kind == ACCESS:
         return Reading(ObjectReader(stream, origin), kind, kind.layouts)
     return Reading(ObjectReader(stream, origin, partial(lenient.parse, kind=kind)), kind, kind.layouts)

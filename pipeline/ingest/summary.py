@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from pipeline.ingest.several import Refusal
+
 
 @dataclass(frozen=True)
 class ObjectProblem:
@@ -34,6 +36,8 @@ class PullSummary:
     rejected: int = 0
     compressed_bytes: int = 0
     problems: list[ObjectProblem] = field(default_factory=list)
+    refusals: dict[str, Refusal] = field(default_factory=dict)
+    """Places of several that could not be read, by their URI."""
     rows_of: dict[str, int] = field(default_factory=dict)
     """Rows by the table that they are in."""
     new_layouts: dict[tuple[str, int], Layout] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from pipeline.ingest.layout import FIELDS
+from pipeline.ingest.layout import FIELDS, MOST_FIELDS
 
 _ESCAPED = re.compile(rb'"([^"\\]*(?:\\.[^"\\]*)*)"([^ "]*)|([^ "]*)', re.DOTALL)
 _PLAIN = re.compile(rb'"([^"]*)"([^ "]*)|([^ "]*)')
@@ -27,15 +27,18 @@ def tokenise(line: bytes, names: Sequence[str] = FIELDS) -> list[bytes]:
     those of the fields, for the error.
 
     Raises:
-        LineError: a quote is not closed, or stands inside a field.
+        LineError: a quote is not closed, or stands inside a field; or there are beyond measure many.
     """
     line = line.rstrip(b" ")
     if b'"' not in line:
-        return line.split(b" ")
+        fields = line.split(b" ", MOST_FIELDS)
+        if len(fields) > MOST_FIELDS:
+            raise _too_many()
+        return fields
     try:
         return _cut(line, _ESCAPED, names)
-    except LineError:
-        if b'\\"' not in line:
+    except LineError as problem:
+        if problem.field is None or b'\\"' not in line:
             raise
         return _cut(line, _PLAIN, names)
 
@@ -54,7 +57,13 @@ def _cut(line: bytes, shape: re.Pattern[bytes], names: Sequence[str]) -> list[by
         fields.append(bare if quoted is None else quoted + tail)
         if place == end:
             return fields
+        if len(fields) == MOST_FIELDS:
+            raise _too_many()
         place += 1
+
+
+def _too_many() -> LineError:
+    return LineError(None, f"more than {MOST_FIELDS:,} fields")
 
 
 def _name(names: Sequence[str], number: int) -> str:

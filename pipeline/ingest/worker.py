@@ -12,6 +12,7 @@ from pipeline.ingest.layout import PARSER_VERSION
 from pipeline.ingest.ledger import ObjectEntry
 from pipeline.ingest.readers import Reading, reading
 from pipeline.ingest.redact import Redactor
+from pipeline.ingest.several import RefusedError
 from pipeline.ingest.source import Candidate, Payload, UnreadableError
 from pipeline.ingest.summary import Layout, ObjectProblem, PullSummary
 from pipeline.ingest.supply import Delivery, Supply
@@ -51,7 +52,8 @@ class Tally:
     def unreadable(self, candidate: Candidate, problem: UnreadableError) -> None:
         """An object could not be read at all; the next pull tries again."""
         with self._lock:
-            self.summary.problems.append(ObjectProblem(candidate.object_key, str(problem)))
+            if not isinstance(problem, RefusedError):
+                self.summary.problems.append(ObjectProblem(candidate.object_key, str(problem)))
             self._tell()
 
     def left_out(self) -> None:

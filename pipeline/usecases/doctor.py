@@ -17,6 +17,7 @@ from pipeline.errors import ForensicsError
 from pipeline.ingest import lateness
 from pipeline.ingest.lake import Lake
 from pipeline.ingest.pull import source_of
+from pipeline.ingest.s3_options import S3Options
 from pipeline.model import COVERAGE, EVENTS, Window
 from pipeline.timeline.folder import read_timeline
 from pipeline.usecases import live, privacy
@@ -143,14 +144,26 @@ def _logs(settings: Settings, logs: str | None, load_balancer: str | None, now: 
         yield _store(settings)
         return
     try:
-        place = whence(logs, load_balancer, settings)
-        with closing(source_of(place.uri, place.s3, load_balancer)) as source:
-            seen = lateness.of(source.candidates(Window(now - LOOKED_AT, now)))
+        place = whence(logs, load_balancer, settings, needs_access_logs=False)
     except ForensicsError as problem:
         yield Line("logs", is_well=False, told=str(problem))
         return
+    if place.lacks is not None:
+        yield Line("access logs", is_well=False, told=place.lacks)
+    for uri, name in place.places.items():
+        yield from _place(uri, name, place.s3, load_balancer, now)
+
+
+def _place(uri: str, name: str, s3: S3Options, load_balancer: str | None, now: datetime) -> Iterator[Line]:
+    """What lies at one place, and how late it came."""
+    try:
+        with closing(source_of(uri, s3, load_balancer)) as source:
+            seen = lateness.of(source.candidates(Window(now - LOOKED_AT, now)))
+    except ForensicsError as problem:
+        yield Line(name, is_well=False, told=str(problem))
+        return
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(seen.kinds.items())) or "no object"
-    yield Line("logs", is_well=bool(seen.kinds), told=f"{place.uri}: {kinds} in the last 24 h")
+    yield Line(name, is_well=bool(seen.kinds), told=f"{uri}: {kinds} in the last 24 h")
     if seen.newest is not None:
         yield Line(
             "lateness",

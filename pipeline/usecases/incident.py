@@ -13,9 +13,9 @@ from pipeline.attribute.run import attribute, examine, observe_traffic
 from pipeline.attribute.verdicts import INSUFFICIENT
 from pipeline.config import Settings
 from pipeline.engine.duckdb import Engine
-from pipeline.errors import RejectedLinesError, SourceError, UsageError
+from pipeline.errors import UsageError
 from pipeline.ingest.lake import Lake
-from pipeline.ingest.pull import PullSummary, pull
+from pipeline.ingest.pull import PullSummary
 from pipeline.model import (
     CONNECTIONS,
     COVERAGE,
@@ -37,6 +37,7 @@ from pipeline.timeline.folder import KEPT, read_timeline
 from pipeline.timeline.lifetimes import reconcile
 from pipeline.usecases import live, privacy
 from pipeline.usecases.live import bounds
+from pipeline.usecases.reading import read, refuse_nothing, refuse_too_many_rejects, refuse_unread
 from pipeline.usecases.whence import Whence, recent, whence
 
 LOOK_BACK = timedelta(minutes=25)
@@ -146,16 +147,9 @@ def investigate(
         pulled = None
         redaction = _redaction(lake, question, settings, is_temporary=place is not None, asks_aws=asks_aws)
         if place is not None:
-            pulled = pull(
-                place.uri,
-                lake,
-                question.window,
-                load_balancer=question.load_balancer,
-                progress=progress,
-                workers=settings.threads,
-                s3=place.s3,
-            )
-            refuse_nothing(pulled, place.uri, question.window, question.load_balancer)
+            pulled = read(place, lake, question.window, question.load_balancer, settings, progress)
+            refuse_unread(place, pulled)
+            refuse_nothing(place, pulled, question.window, question.load_balancer)
             refuse_too_many_rejects(pulled, settings.max_reject_share)
         engine = stack.enter_context(Engine(settings.memory_limit, settings.threads))
         attach_logs(engine, lake, question)
@@ -175,7 +169,7 @@ def investigate(
         engine.keep("traffic", "marts/traffic", bounds(question.window))
         engine.keep("neighbouring_errors", "marts/neighbouring_errors", bounds(question.window))
         requests = engine.frame("marts/requests_in_window", bounds(question.window))["requests"].item()
-        discovered = place.uri if place is not None and place.is_discovered else None
+        discovered = place.discovered if place is not None else None
         yield Incident(engine, verdicts.attributions, pulled, problems, requests, discovered, collections)
 
 
@@ -218,39 +212,6 @@ def attach_logs(engine: Engine, lake: Lake, question: Question) -> None:
         engine.attach_parquet(REJECTED_LINES, lake.rejected_files())
         engine.attach(OBJECTS.name, lake.objects())
         engine.attach(FIELD_LAYOUTS.name, lake.field_layouts())
-
-
-def refuse_nothing(pulled: PullSummary, logs: str, window: Window, load_balancer: str | None = None) -> None:
-    """Stop when there are no logs at all: that is a wrong place, not a quiet day.
-
-    Raises:
-        SourceError: nothing there is an ALB log object.
-    """
-    left_out = sum(pulled.left_out.values())
-    if pulled.listed == left_out:
-        others = ", ".join(f"{count} {kind}" for kind, count in sorted(pulled.left_out.items()))
-        whose = f" of {load_balancer}" if load_balancer else ""
-        when = "" if window == Window() else " around the time asked for"
-        raise SourceError(
-            f"{logs} holds no ALB logs{whose}{when}"
-            + (f" (only {others})" if others else "")
-            + "; expected objects such as AWSLogs/<account>/elasticloadbalancing/<region>/.../*.log.gz, "
-            "or *.log and *.log.gz files"
-        )
-
-
-def refuse_too_many_rejects(pulled: PullSummary, max_share: float) -> None:
-    """Stop when the logs are mostly not ALB logs.
-
-    Raises:
-        RejectedLinesError: the share of rejected lines is above ``max_share``.
-    """
-    if pulled.lines and pulled.rejected / pulled.lines > max_share:
-        raise RejectedLinesError(
-            f"{pulled.rejected:,} of {pulled.lines:,} lines are no ALB log entries "
-            f"({pulled.rejected / pulled.lines:.1%}, allowed {max_share:.1%}); is this the right folder? "
-            "forensics pull keeps them with their reasons in rejected_lines; --max-reject-share allows more"
-        )
 
 
 def _keep_history(store: Path, pages: Path) -> None:

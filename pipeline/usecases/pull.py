@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pipeline.config import Settings
 from pipeline.engine.duckdb import Engine
-from pipeline.ingest import pull as ingest
 from pipeline.ingest.lake import Lake
+from pipeline.ingest.pull import PullSummary
 from pipeline.model import Window
 from pipeline.redaction import Redaction
 from pipeline.timeline import archive
@@ -16,13 +16,8 @@ from pipeline.timeline.base import Problem
 from pipeline.timeline.collection import Collection
 from pipeline.timeline.folder import read_timeline, refuse_missing
 from pipeline.usecases import live, privacy
-from pipeline.usecases.incident import (
-    Progress,
-    Question,
-    attach_logs,
-    refuse_nothing,
-    refuse_too_many_rejects,
-)
+from pipeline.usecases.incident import Progress, Question, attach_logs
+from pipeline.usecases.reading import read, refuse_nothing, refuse_too_many_rejects
 from pipeline.usecases.whence import whence
 
 _STAMP = "%Y%m%dT%H%M%S.%fZ"
@@ -32,7 +27,7 @@ _STAMP = "%Y%m%dT%H%M%S.%fZ"
 class Pulled:
     """What came in: counts of lines, and the parts of the timeline that could not be used."""
 
-    logs: ingest.PullSummary
+    logs: PullSummary
     events: int
     problems: list[Problem]
     discovered: str | None = None
@@ -54,7 +49,8 @@ def pull(
 
     What AWS answered is kept as it came, in a new folder below ``timeline/pages``.
 
-    Without ``logs``, the load balancer is asked where its logs are.
+    Without ``logs``, the load balancer is asked where its logs are. All kinds that it writes are read, from
+    as many buckets; one that refuses costs what lies there, and is a problem.
 
     Raises:
         UsageError: neither logs nor a load balancer is given.
@@ -63,18 +59,10 @@ def pull(
         RejectedLinesError: too many lines are no entries; they are stored with their reasons all the same.
     """
     refuse_missing(*([timeline] if timeline else []))
-    place = whence(logs, load_balancer, settings)
+    place = whence(logs, load_balancer, settings, needs_access_logs=False)
     with Lake.open(settings.store) as lake:
         redaction = privacy.fill(lake, settings)
-        summary = ingest.pull(
-            place.uri,
-            lake,
-            window,
-            load_balancer=load_balancer,
-            progress=progress,
-            workers=settings.threads,
-            s3=place.s3,
-        )
+        summary = read(place, lake, window, load_balancer, settings, progress)
         collections, pages = list[Collection](), None
         if aws:
             pages = settings.store / "timeline" / "pages" / f"{datetime.now(UTC):{_STAMP}}"
@@ -82,10 +70,9 @@ def pull(
                 attach_logs(engine, lake, Question(window=window, load_balancer=load_balancer))
                 collections = live.collect(engine, window, load_balancer, settings, pages, redaction)
     events, problems = _keep([folder for folder in (timeline, pages) if folder], settings, redaction)
-    refuse_nothing(summary, place.uri, window, load_balancer)
+    refuse_nothing(place, summary, window, load_balancer)
     refuse_too_many_rejects(summary, settings.max_reject_share)
-    discovered = place.uri if place.is_discovered else None
-    return Pulled(summary, events, problems, discovered, collections)
+    return Pulled(summary, events, problems, place.discovered, collections)
 
 
 def _keep(

@@ -272,7 +272,7 @@ def test_a_question_without_a_start_reads_the_last_day_of_discovered_logs(
         asked.append(window)
         return pull(source, lake, window, **more)
 
-    monkeypatch.setattr("pipeline.usecases.incident.pull", noting)
+    monkeypatch.setattr("pipeline.usecases.reading.pull", noting)
     end = START + timedelta(hours=1)
     settings = load(store=tmp_path / "none")
     with investigate(Question(window=Window(None, end), load_balancer="shop"), settings) as answer:

@@ -14,11 +14,13 @@ from pipeline.ingest.lake import Lake
 from pipeline.model import Window
 from pipeline.usecases.pull import pull as use_case
 from tests.support.alb_lines import Line, object_lines
+from tests.support.parquet_bombs import false_sizes, shared_start, shared_text
 
 ROOT = Path(__file__).resolve().parents[2]
 LINE = Line().render().encode()
 ENTRIES = "".join(f"{line}\n" for line in object_lines(1, 40)).encode()
 MEBIBYTE = 1 << 20
+LONG_LINE = LINE.replace(b"https://", b"https://" + b"x" * (MEBIBYTE - 2000), 1)
 
 
 MEASURED = """
@@ -58,10 +60,13 @@ def logs(tmp_path: Path) -> Path:
 
 
 BOMBS = {
-    "a line without end": (gzip.compress(bytes(64 * MEBIBYTE), 1) * 8, 1, 0),
+    "a line without end": (gzip.compress(bytes(64 * MEBIBYTE), 1) * 3, 1, 0),
     "empty lines": (gzip.compress(b"\n" * 200_000), 200_000, 0),
     "entries": (gzip.compress((LINE + b"\n") * 20_000, 1) * 10, 200_000, 200_000),
-    "lines of just under a mebibyte": (gzip.compress((b"x" * (MEBIBYTE - 1) + b"\n") * 64, 1) * 8, 512, 0),
+    "lines of just under a mebibyte": (gzip.compress((b"x" * (MEBIBYTE - 1) + b"\n") * 64, 1) * 3, 192, 0),
+    "entries of just under a mebibyte": (gzip.compress((LONG_LINE + b"\n") * 16, 1) * 30, 480, 480),
+    "entries of 160 more fields": (gzip.compress((LINE + b" a" * 160 + b"\n") * 4000) * 10, 40_000, 40_000),
+    "lines of half a million fields": (gzip.compress(LINE + b" a" * 500_000 + b"\n") * 160, 160, 0),
     "empty members": (gzip.compress(b"") * 100_000 + gzip.compress(LINE), 1, 1),
 }
 
@@ -80,6 +85,50 @@ def test_small_objects_that_grow_beyond_measure_are_read_in_bounded_memory(
     with Lake.open(tmp_path / "store") as lake:
         accounts = {row["object_key"]: (row["lines"], row["rows"]) for row in lake.objects().to_pylist()}
     assert accounts == {f"{name}.log.gz": bomb[1:] for name, bomb in BOMBS.items()}
+
+
+GIVEN_UP = {
+    "a gibibyte of empty lines.log.gz": (
+        gzip.compress(b"\n" * (64 * MEBIBYTE)) * 16,
+        (1_020_000, 0),
+        "given up: only 0 of its first 1,020,000 lines are entries",
+    ),
+    "a line of four gibibytes.log.gz": (
+        gzip.compress(bytes(64 * MEBIBYTE), 1) * 64,
+        (1, 0),
+        "given up: only 0 entries in its first 272 MiB",
+    ),
+    "a text that all rows share.parquet": (
+        shared_text(5000, 20 * MEBIBYTE),
+        (52, 0),
+        "values of 1,040 MiB, which no log packs so tightly: given up after 52 lines",
+    ),
+    "texts that share their start.parquet": (shared_start(30, 8 * MEBIBYTE), (30, 0), None),
+    "pages larger than they seem.parquet": (
+        false_sizes(),
+        (0, 0),
+        "row group of more than 256 MiB: given up after 0 lines",
+    ),
+}
+"""Some kilobytes or megabytes each; what it takes to read them whole, nobody has."""
+
+
+def test_objects_that_are_made_to_be_read_in_vain_are_given_up_with_a_sentence(
+    logs: Path, tmp_path: Path
+) -> None:
+    for name, (content, *_) in GIVEN_UP.items():
+        (logs / name).write_bytes(content)
+    run = pull(logs, tmp_path / "store", "--max-reject-share", "1")
+    print(f"at most {run.peak_mb} MB")
+    assert run.code == 6, run.said
+    for name, (_, _, sentence) in GIVEN_UP.items():
+        assert (f"{name}: {sentence}\n" in run.said) == (sentence is not None), run.said
+    assert run.peak_mb < 500
+    with Lake.open(tmp_path / "store") as lake:
+        found = {row["object_key"]: row for row in lake.objects().to_pylist()}
+    for name, (_, (lines, rows), _) in GIVEN_UP.items():
+        assert (found[name]["lines"], found[name]["rows"]) == (lines, rows), name
+        assert found[name]["rejected"] == lines - rows
 
 
 CONDITIONS = {

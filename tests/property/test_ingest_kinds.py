@@ -19,7 +19,7 @@ from pipeline.ingest.readers import Reading, reading
 from pipeline.ingest.source import Candidate
 from pipeline.ingest.tokens import tokenise
 from tests.support.alb_lines import escape, object_lines
-from tests.support.other_logs import CheckLine, ConnectionLine, records
+from tests.support.other_logs import CheckLine, ConnectionLine, records, w3c_lines
 
 KINDS = {"conn_log_": CONNECTION, "health_check_log_": HEALTH_CHECK}
 NAME = "111122223333_elasticloadbalancing_eu-west-1_app.shop.50dc_20260302T1105Z_198.51.100.2_abc.log.gz"
@@ -180,3 +180,36 @@ def test_json_and_parquet_of_any_selection_give_the_same_rows(kept: list[str], c
     tables = [read(content, "x", by_name=False)[0].tables for content in (as_json, sink.getvalue())]
     assert tables[0] == tables[1]
     assert tables[0][0].num_rows == count
+    (parsed,) = way(w3c_lines(chosen).encode(), "x", by_name=False).reader.parse()
+    (by_name,) = parsed.tables
+    assert by_name.drop_columns("line_number") == tables[0][0].drop_columns("line_number")
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.sampled_from([*ACCESS.delivered, "x"]), min_size=1, max_size=5),
+    st.lists(st.text('"\t |-2aZ#:', max_size=12) | st.sampled_from(["#Fields: time", ""]), max_size=8),
+)
+def test_lines_below_w3c_directives_become_rows_or_rejects(names: list[str], lines: list[str]) -> None:
+    head = f"#Fields: {' '.join(names)} time\n"
+    parts = list(way((head + "-\n" + "\n".join(lines)).encode(), "x", by_name=False).reader.parse())
+    assert sum(part.rows + len(part.rejects) for part in parts) == sum(part.lines for part in parts)
+    assert sum(part.lines for part in parts) == 1 + len(lines) - bool(lines and not lines[-1])
+
+
+def _parquet() -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(records(30)), sink, row_group_size=10, compression="zstd")
+    return sink.getvalue()
+
+
+PARQUET = _parquet()
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(st.integers(4, len(PARQUET) - 9), st.integers(0, 255)), min_size=1, max_size=4))
+def test_parquet_damaged_anywhere_is_read_as_far_as_it_goes(changes: list[tuple[int, int]]) -> None:
+    content = bytearray(PARQUET)
+    for place, octet in changes:
+        content[place] = octet
+    read(bytes(content), "x", by_name=False)

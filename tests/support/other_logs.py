@@ -125,3 +125,9 @@ def records(count: int, *, seed: int = 1, fields: int = 34, keep: Sequence[str] 
 def json_lines(entries: Iterable[dict[str, Any]]) -> str:
     """One JSON object a line."""
     return "".join(json.dumps(one) + "\n" for one in entries)
+
+
+def w3c_lines(entries: Sequence[dict[str, Any]], delimiter: str = "\t", between: str = " ") -> str:
+    """The w3c format: directives, then the values of each entry."""
+    head = f"#Version: 1.0\n#Fields: {between.join(entries[0])}\n"
+    return head + "".join(delimiter.join(str(value) for value in one.values()) + "\n" for one in entries)

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 ACCESS_KEY, SECRET_KEY = "tester", "tester-secret"
-LISTER, READER = "lister", "reader"
-"""May list and not read; may read and not list. Their secret is the same."""
+LISTER, READER, KEEPER = "lister", "reader", "keeper"
+"""May list and not read; may read and not list; may list one bucket and read its keys with ``/open/``.
+Their secret is the same."""
 _GRPC = 10_000
 _PATIENCE_S = 60
 
@@ -85,10 +86,15 @@ def object_body(seed: int, lines: int = 5) -> bytes:
 def s3_server(folder: Path) -> Iterator[S3Server]:
     """Run a server that keeps its data in ``folder`` and is killed at the end."""
     users = folder / "users.json"
-    may = {ACCESS_KEY: "Admin", LISTER: "List", READER: "Read"}
+    may = {
+        ACCESS_KEY: ["Admin"],
+        LISTER: ["List"],
+        READER: ["Read"],
+        KEEPER: ["List:ready", "Read:ready/*/open/*"],
+    }
     identities = [
-        {"name": key, "credentials": [{"accessKey": key, "secretKey": SECRET_KEY}], "actions": [action]}
-        for key, action in may.items()
+        {"name": key, "credentials": [{"accessKey": key, "secretKey": SECRET_KEY}], "actions": actions}
+        for key, actions in may.items()
     ]
     users.write_text(json.dumps({"identities": identities}))
     master, volume, filer, s3 = _free_ports(4)

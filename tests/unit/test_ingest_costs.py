@@ -1,12 +1,14 @@
 """What an ingest must not pay for: the clients and dictionaries of others."""
 
 import gzip
+import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+import pytest
 
 from pipeline.ingest.lake import Lake
 from pipeline.ingest.pull import pull
@@ -28,6 +30,19 @@ def test_reading_a_folder_does_not_load_the_client_for_s3_nor_the_settings() -> 
 
 def test_the_command_line_loads_what_draws_only_for_those_who_need_it() -> None:
     assert _loaded("pipeline.cli", ("plotly", "typer")) == {"typer"}
+
+
+@pytest.mark.parametrize("pool", ["jemalloc", "mimalloc", "system"])
+def test_any_memory_pool_of_arrow_is_taken(pool: str) -> None:
+    program = (
+        "import pipeline, pyarrow; from pipeline.ingest import allocator; allocator.keep_arrows_memory(); "
+        "print(pyarrow.default_memory_pool().backend_name)"
+    )
+    environment = {**os.environ, "ARROW_DEFAULT_MEMORY_POOL": pool}
+    told = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment
+    )
+    assert told.stdout.strip() == pool
 
 
 def test_a_file_of_errors_carries_only_the_values_of_its_rows(tmp_path: Path) -> None:

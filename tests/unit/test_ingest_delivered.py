@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.ingest import delivered_parquet, lenient, look
+from pipeline.ingest import lenient, look, parquet_pages
 from pipeline.ingest.kinds import ACCESS, CONNECTION, HEALTH_CHECK
 from pipeline.ingest.parsed import Origin, Parsed, Reject
 from pipeline.ingest.readers import Reading, reading
@@ -209,9 +209,9 @@ def test_instants_beyond_the_calendar_reject_their_row_only() -> None:
 
 
 def test_a_row_group_that_would_not_fit_into_memory_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delivered_parquet, "_LARGEST_GROUP", 100)
+    monkeypatch.setattr(parquet_pages, "LARGEST_GROUP", 100)
     rows, _, problem = read(parquet(records(5)))
-    assert (rows, problem) == ([], "row group of more than 1 GiB after 0 lines")
+    assert (rows, problem) == ([], "row group of more than 0 MiB: given up after 0 lines")
 
 
 def test_parquet_without_rows_is_an_empty_object() -> None:

@@ -25,6 +25,15 @@ def test_each_kind_has_its_own_bucket_and_prefix() -> None:
         ARN, "eu-west-1", f"s3://a/prod/alb/{FOLDER}", f"s3://c/{FOLDER}", f"s3://h/{FOLDER}"
     )
     assert places.written_access_logs() == f"s3://a/prod/alb/{FOLDER}"
+    assert list(places.written().values()) == ["access logs", "connection logs", "health check logs"]
+
+
+def test_kinds_at_one_place_are_told_together() -> None:
+    attributes = {**on("connection_logs", "c"), **on("access_logs", "a"), **on("health_check_logs", "a")}
+    assert LogPlaces.of(ARN, attributes).written() == {
+        f"s3://a/{FOLDER}": "access logs and health check logs",
+        f"s3://c/{FOLDER}": "connection logs",
+    }
 
 
 @pytest.mark.parametrize("prefix", ["p", "/p", "p/", "/p/"])

@@ -391,6 +391,18 @@ def test_a_large_object_is_written_in_parts_and_counts_at_once(
     assert sum(pq.read_metadata(file).num_rows for file in lake.rejected_files()) == 30
 
 
+def test_rows_of_long_lines_are_written_before_they_are_many(
+    lake: Lake, logs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch, "_ROW_BYTES", 100_000)
+    line = Line().render().replace("https://", "https://" + "x" * 50_000, 1)
+    (logs / "long.log").write_text(f"{line}\n" * 90)  # two mebibytes are parsed at once: 42 lines
+    put(logs, 1)
+    summary = pull(str(logs), lake, EVER, workers=1)
+    files = lake.request_files(EVER)
+    assert (summary.rows, len(files)) == (len(rows(lake)), 3)
+
+
 def test_progress_is_told_after_each_object(lake: Lake, logs: Path) -> None:
     for seed in range(4):
         put(logs, seed)

@@ -287,3 +287,10 @@ def test_tokens_are_counted_not_guessed() -> None:
 def test_a_stray_quote_is_an_error(line: bytes) -> None:
     with pytest.raises(LineError, match=re.compile("quote")):
         tokenise(line)
+
+
+def test_fields_beyond_measure_are_no_entry() -> None:
+    most = f"{Line().render()} {'x ' * 160}"
+    assert len(tokenise(most.encode())) <= 200
+    for line in (most + "x " * 50_000, most.replace('"', "") + "x " * 50_000):
+        assert rejected(line).reason == "more than 200 fields"

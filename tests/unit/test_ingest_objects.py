@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.ingest import inflate
+from pipeline.ingest import allowance, inflate, objects
 from pipeline.ingest.blocks import Block, Cutter, LongLine
 from pipeline.ingest.inflate import DamagedError, pieces
 from pipeline.ingest.objects import ObjectReader
@@ -196,7 +196,7 @@ from pipeline.ingest.objects import ObjectReader
 from pipeline.ingest.parsed import Origin
 
 class Endless(io.RawIOBase):
-    left = 300 << 20
+    left = 200 << 20
     def read(self, size=-1):
         size = min(size, self.left)
         self.left -= size
@@ -209,7 +209,51 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 """
 
 
-def test_a_line_of_300_mb_is_never_held_whole() -> None:
+def test_a_line_of_200_mb_is_never_held_whole() -> None:
     root = str(Path(__file__).parents[2])
     done = subprocess.run([sys.executable, "-c", _HOSTILE, root], capture_output=True, text=True, check=True)
     assert int(done.stdout) < 100
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten rejects and two for each row; 10,000 bytes and 2,000 for each row; parts of four lines."""
+    monkeypatch.setattr(allowance, "_REJECTS", 10)
+    monkeypatch.setattr(allowance, "_REJECTS_A_ROW", 2)
+    monkeypatch.setattr(allowance, "_BYTES", 10_000)
+    monkeypatch.setattr(allowance, "_BYTES_A_ROW", 2_000)
+    monkeypatch.setattr(objects, "_PART", 4)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_an_object_is_given_up_when_far_more_lines_are_rejected_than_read() -> None:
+    entries = "".join(f"{line}\n" for line in object_lines(1, 7)).encode()
+    parts, problem = read(entries + b"\n" * 24)
+    assert (counts(parts), problem) == ((31, 7, 24), None)
+    parts, problem = read(entries + b"\n" * 1000)
+    assert (counts(parts), problem) == (
+        (32, 7, 25),
+        "given up: only 7 of its first 32 lines are entries",
+    )
+    assert [one.line_number for part in parts for one in part.rejects] == list(range(8, 33))
+
+
+@pytest.mark.usefixtures("impatient")
+def test_an_object_is_given_up_when_it_grows_without_entries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inflate, "_READ", 4_000)
+    monkeypatch.setattr(inflate, "PIECE", 4_000)
+    parts, problem = read(b"x" * 100_000)
+    assert (counts(parts), problem) == ((1, 0, 1), "given up: only 0 entries in its first 0 MiB")
+    assert [one.reason for part in parts for one in part.rejects] == ["line cut off by giving up"]
+
+
+@pytest.mark.usefixtures("impatient")
+def test_an_object_of_entries_is_never_given_up() -> None:
+    parts, problem = read(TEXT * 20 + b"x\n")
+    assert (counts(parts), problem) == ((1001, 1000, 1), None)
+
+
+def test_long_lines_are_parsed_a_few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(objects, "_PART_BYTES", 10 << 10)
+    parts, problem = read(b"".join(b"x" * (4 << 10) + b"\n" for _ in range(7)))
+    assert ([part.lines for part in parts], problem) == ([3, 3, 1], None)
