@@ -4,7 +4,7 @@ The engine must hold `requests`, `error_rows`, `events`, `settings`, `coverage` 
 `attribute`, `lifetimes`.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
@@ -50,6 +50,8 @@ _ERRORS = (
 )
 
 _DIGITS = 9
+_FAR = timedelta(hours=2)
+"""Longer than any drain or idle timeout may last (4,000 s): an event so far off the window is not its own."""
 
 
 def observe_traffic(engine: Engine) -> pl.DataFrame:
@@ -86,6 +88,7 @@ def attribute(engine: Engine, window: Window, now: datetime | None = None) -> Ve
         )
         .join(errors.select("request_id", "failure_class"), "request_id", "left", maintain_order="left")
     )
+    stated = stated.filter(_is_near(engine, window))
     is_event = pl.col("request_id").is_null() & pl.col("event_id").is_not_null()
     engine.attach("cause_events", stated.filter(is_event).select("cause", "cluster_id", "event_id"))
     candidates = posterior(stated, causes)
@@ -102,6 +105,18 @@ def attribute(engine: Engine, window: Window, now: datetime | None = None) -> Ve
     engine.attach("attributions", attributions)
     engine.attach("causes", titles(causes))
     return Verdicts(attributions, candidates)
+
+
+def _is_near(engine: Engine, window: Window) -> pl.Expr:
+    """Candidates, and exposures that belong to the window: an event of another day could harm nothing in it."""
+    at = pl.col("occurred_at")
+    far = engine.table("events").filter(
+        (at < window.since - _FAR if window.since else pl.lit(value=False))
+        | (at > window.until + _FAR if window.until else pl.lit(value=False))
+    )
+    return pl.col("request_id").is_not_null() | ~pl.col("event_id").is_in(
+        far["event_id"].implode()
+    ).fill_null(value=False)
 
 
 def examine(engine: Engine, window: Window) -> None:
