@@ -16,6 +16,7 @@ from pydantic_settings import (
 
 from pipeline.errors import ConfigError, UsageError
 from pipeline.model import Window
+from pipeline.schedule import Nightly
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
@@ -35,7 +36,7 @@ def _user_data() -> Path:
 class Settings(BaseSettings):
     """What a run may be told once instead of at every call."""
 
-    model_config = SettingsConfigDict(env_prefix="FORENSICS_", extra="forbid")
+    model_config = SettingsConfigDict(env_prefix="FORENSICS_", env_nested_delimiter="__", extra="forbid")
 
     store: Annotated[Path, Field(description="folder of the lake")] = Field(default_factory=_user_data)
     memory_limit: Annotated[str, Field(description="the SQL engine spills to disk beyond this")] = "1GB"
@@ -55,6 +56,9 @@ class Settings(BaseSettings):
     ] = None
     trail: Annotated[str | None, Field(description="s3://bucket/prefix of CloudTrail files to collect")] = (
         None
+    )
+    nightly: Annotated[Nightly, Field(description="what forensics nightly does")] = Field(
+        default_factory=Nightly
     )
 
     @classmethod

@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -53,6 +53,7 @@ class Question:
     Attributes:
         aws: whether to collect the timeline from AWS; None: where a load balancer is all that is given.
         keep_pages: new folder for what AWS answered, to be replayed as ``timeline``.
+        as_of: the instant that it is, which decides what is provisional; None: now.
     """
 
     logs: str | None = None
@@ -61,6 +62,7 @@ class Question:
     load_balancer: str | None = None
     aws: bool | None = None
     keep_pages: Path | None = None
+    as_of: datetime | None = None
 
     def asks_aws(self, *, has_store: bool) -> bool:
         """Whether the timeline is to be collected from AWS.
@@ -153,7 +155,7 @@ def investigate(
             collection = live.collect(engine, question.window, question.load_balancer, settings, pages)
         problems = _attach_timeline(engine, [question.timeline, pages], store)
         problems += live.missing_log_lines(engine, question.window)
-        verdicts = attribute(engine, question.window)
+        verdicts = attribute(engine, question.window, question.as_of)
         examine(engine, question.window)
         engine.keep("traffic", "marts/traffic", bounds(question.window))
         engine.keep("neighbouring_errors", "marts/neighbouring_errors", bounds(question.window))

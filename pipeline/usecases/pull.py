@@ -79,15 +79,20 @@ def pull(
             with Engine(settings.memory_limit, settings.threads) as engine:
                 attach_logs(engine, lake, Question(window=window, load_balancer=load_balancer))
                 collection = live.collect(engine, window, load_balancer, settings, pages)
-    events, problems = _keep([folder for folder in (timeline, pages) if folder], settings)
+    events, problems = keep_timeline([folder for folder in (timeline, pages) if folder], settings)
     refuse_nothing(summary, place.uri, window, load_balancer)
     refuse_too_many_rejects(summary, settings.max_reject_share)
     discovered = place.uri if place.is_discovered else None
     return Pulled(summary, events, problems, discovered, collection)
 
 
-def _keep(folders: Sequence[Path], settings: Settings) -> tuple[int, list[Problem]]:
-    """Store what the folders tell; the number of events and what could not be used."""
+def keep_timeline(folders: Sequence[Path], settings: Settings) -> tuple[int, list[Problem]]:
+    """Store what the folders tell; the number of events and what could not be used.
+
+    Raises:
+        SourceError: a folder does not exist.
+        StoreError: the store cannot be written.
+    """
     if not folders:
         return 0, []
     found = read_timeline(*folders)
