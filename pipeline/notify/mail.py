@@ -21,8 +21,8 @@ def send(notice: Notice, mail: Mail) -> str | None:
     Raises:
         DeliveryError: the server cannot be reached, or refuses sender, password or all recipients.
     """
-    message = compose(notice, mail)
     try:
+        message = compose(notice, mail)
         with _connected(mail) as server:
             if mail.user is not None and mail.password is not None:
                 server.login(mail.user, mail.password.get_secret_value())

@@ -245,10 +245,10 @@ class _Run:
         entry = answered(former, inputs, incident, summary)
         stage.counts = {"errors": entry.errors, "requests": entry.requests, **entry.by_cause}
         stage.detail = visible(summary.verdict)
+        keep_answer(day, incident, summary, self.settings)
         if entry.answer == former.answer:
             stage.detail = f"the same answer as before: {stage.detail}"
         else:
-            keep_answer(day, incident, summary, self.settings)
             entry.answered_at = self.order.as_of
             self._journal.count(former.by_cause, entry.by_cause)
         self._journal.days[day] = entry
