@@ -92,7 +92,7 @@ def answered(entry: Day, inputs: str, incident: Incident, summary: Summary) -> D
 
 
 def _digest(attributions: pl.DataFrame, requests: int) -> str:
-    """What is worth a new page: verdicts, and confidence in percent, whose digits beyond move with any event."""
+    """What is worth a new page: verdicts, and confidence in percent; further digits move with any event."""
     shown = attributions.select("request_id", "cause", "event_id", pl.col("confidence").round(2))
     found = blake2b(f"{requests}".encode(), digest_size=12)
     for row in shown.sort("request_id").iter_rows():

@@ -44,7 +44,8 @@ class Order:
     Attributes:
         words: as after ``forensics``.
         kill_after_s: SIGKILL comes after this time; None: never.
-        die_at: the run kills itself at this step (fsync, rename, unlink, mkdir, SQL statement); 0: never.
+        die_at: the run kills itself at this step (fsync, rename, replace, unlink, mkdir, SQL statement);
+            0: never.
         batch_rows: rows of a batch; 0 leaves it as it is. Few make many commits.
         keeps_retired: do retired files stay for an hour, or go with the next writer?
         file_bytes: no file may grow beyond this; 0: no limit.
@@ -291,7 +292,7 @@ def _die_at(step: int) -> None:
 
         return stand_in
 
-    for name in ("fsync", "rename", "unlink", "mkdir", "truncate"):
+    for name in ("fsync", "rename", "replace", "unlink", "mkdir", "truncate"):
         setattr(os, name, counted(getattr(os, name)))
 
     class Connection(sqlite3.Connection):

@@ -11,7 +11,7 @@ import pytest
 from pipeline.ingest.compaction import compact
 from pipeline.ingest.lake import Lake
 from pipeline.ingest.pull import pull
-from pipeline.model import COVERAGE, EVENTS, METRICS, SETTINGS, Window
+from pipeline.model import COVERAGE, EVENTS, METRICS, SETTINGS, EventKind, Window
 from pipeline.timeline.base import Findings, frame
 from pipeline.usecases.nightly_inputs import digest, listing
 from tests.support.alb_lines import object_key, object_lines
@@ -42,7 +42,7 @@ def put(logs: Path, number: int, end: datetime, seed: int | None = None) -> None
 def frames(change: Callable[[Findings], None] | None = None) -> Frames:
     """A timeline; ``change`` adds to it."""
     findings = Findings()
-    findings.event("node_joined", NOON, source="ec2", own_id="1", source_ref="night 1")  # type: ignore[arg-type]  # its text will do
+    findings.event(EventKind.NODE_JOINED, NOON, source="ec2", own_id="1", source_ref="night 1")
     findings.covered("instances", NOON - timedelta(days=1), NOON + timedelta(days=1), "night 1")
     findings.setting("lb", "idle_timeout", "60", source="elbv2")
     if change is not None:
@@ -95,27 +95,18 @@ def test_compaction_and_copies_change_nothing(lake: Lake, tmp_path: Path) -> Non
     assert (digest(lake, frames(), DAY), digest(lake, frames(), DAY - timedelta(days=1))) == before
 
 
+def happened(kind: EventKind, at: datetime, own_id: str) -> Callable[[Findings], None]:
+    """One more event, read in another night."""
+
+    def add(findings: Findings) -> None:
+        findings.event(kind, at, source="ec2", own_id=own_id, source_ref="night 2")
+
+    return add
+
+
 SAME: dict[str, Callable[[Findings], None]] = {
-    "an event read again from another file": lambda f: (
-        f.event(
-            "node_joined",  # type: ignore[arg-type]  # its text will do
-            NOON,
-            source="ec2",
-            own_id="1",
-            source_ref="night 2",
-        )
-        and None
-    ),
-    "an event after the day": lambda f: (
-        f.event(
-            "node_joined",  # type: ignore[arg-type]  # its text will do
-            NOON + timedelta(days=1),
-            source="ec2",
-            own_id="2",
-            source_ref="night 2",
-        )
-        and None
-    ),
+    "an event read again from another file": happened(EventKind.NODE_JOINED, NOON, "1"),
+    "an event after the day": happened(EventKind.NODE_JOINED, NOON + timedelta(days=1), "2"),
     "a second look at the same hours": lambda f: f.covered(
         "instances", NOON - timedelta(hours=3), NOON + timedelta(days=2), "night 2"
     ),
@@ -124,30 +115,10 @@ SAME: dict[str, Callable[[Findings], None]] = {
     ),
 }
 OTHER: dict[str, Callable[[Findings], None]] = {
-    "a late event": lambda f: (
-        f.event(
-            "node_left",  # type: ignore[arg-type]  # its text will do
-            NOON,
-            source="ec2",
-            own_id="1",
-            source_ref="night 2",
-        )
-        and None
-    ),
-    "an event of some days before": lambda f: (
-        f.event(
-            "node_joined",  # type: ignore[arg-type]  # its text will do
-            NOON - timedelta(days=5),
-            source="ec2",
-            own_id="3",
-            source_ref="night 2",
-        )
-        and None
-    ),
+    "a late event": happened(EventKind.NODE_LEFT, NOON, "1"),
+    "an event of some days before": happened(EventKind.NODE_JOINED, NOON - timedelta(days=5), "3"),
     "another source": lambda f: f.covered("pods", NOON, NOON, "night 2"),
-    "a setting of the day": lambda f: f.setting(
-        "lb", "idle_timeout", "30", source="cloudtrail", valid_from=NOON
-    ),
+    "a setting of the day": lambda f: f.setting("lb", "idle_timeout", "30", source="elbv2", valid_from=NOON),
     "counts of CloudWatch": lambda f: f.metric("app/lb/1", None, "HTTPCode_ELB_502_Count", NOON, 3.0),
 }
 

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from pipeline.errors import StoreError
-from pipeline.model import COVERAGE, EVENTS, SETTINGS
+from pipeline.model import COVERAGE, EVENTS, SETTINGS, EventKind
 from pipeline.timeline import archive
 from pipeline.timeline.base import Findings
 
@@ -20,7 +20,8 @@ def night(number: int) -> dict[str, pl.DataFrame]:
     findings, at = Findings(), NOW + timedelta(days=number)
     for ago in (0, 1):
         moment = at - timedelta(days=ago)
-        findings.event("node_joined", moment, source="ec2", own_id=f"{moment}", source_ref=f"night {number}")  # type: ignore[arg-type]  # its text will do
+        ref = f"night {number}"
+        findings.event(EventKind.NODE_JOINED, moment, source="ec2", own_id=f"{moment}", source_ref=ref)
     findings.covered("instances", at - timedelta(hours=25), at, f"night {number}")
     findings.setting("lb", "idle_timeout", "60", source="elbv2")
     findings.setting("lb", "old", f"{number}", source="elbv2", valid_from=at - timedelta(days=2), valid_to=at)
