@@ -142,13 +142,14 @@ class _Run:
             else:
                 self._note(Stage(name="attribute", day=day, state="waiting", detail="for its logs"))
         self._once("tidy", partial(stages.tidy, journal=self._journal, as_of=self.order.as_of))
+        if is_pulled and not any(one.name == "attribute" and one.state == "failed" for one in self.done):
+            self._journal.looked_to = self.last
         days = self._close()
         return self._finish(days, crashed)
 
     def _collect(self, due: Sequence[date]) -> bool:
         """Logs and timeline into the store; whether the logs are there."""
-        look = self.last - timedelta(days=self.settings.nightly.look_again_days)
-        wanted = [*due, *self.order.again, *(day for day in self._journal.days if day > look)]
+        wanted = [*due, *self.order.again, *self._unsettled()]
         since = window_of(min(wanted)).since if wanted else None
         if since is not None:
             if self._night.pulled_since is not None and since < self._night.pulled_since:
@@ -206,14 +207,14 @@ class _Run:
 
     def _candidates(self, due: Sequence[date]) -> dict[date, str]:
         """Days that are, or may be, to be done, with the digest of what they rest on now."""
-        look = self.last - timedelta(days=self.settings.nightly.look_again_days)
-        days = {*due, *self.order.again}
-        for day, entry in self._journal.days.items():
-            if day > look or self._is_open(entry):
-                days.add(day)
+        is_open = (day for day, entry in self._journal.days.items() if self._is_open(entry))
+        days = {*due, *self.order.again, *self._unsettled(), *is_open}
         timeline = archive.recall_all(self.settings.store)
         with Lake.open(self.settings.store) as lake:
             return {day: digest(lake, timeline, day) for day in sorted(days)}
+
+    def _unsettled(self) -> list[date]:
+        return self._journal.unsettled(self.last, self.settings.nightly.look_again_days)
 
     def _is_open(self, entry: Day) -> bool:
         is_unfinished = entry.answer is None or entry.reported != entry.answer or entry.closed != entry.answer

@@ -81,6 +81,7 @@ class Journal(BaseModel):
         totals: errors by cause over all days, corrections only added: a counter.
         observed_to: until when AWS was last asked for changes.
         timeline: digest of the dumps that were last read.
+        looked_to: newest day of the last run in which every day due to be looked at was.
         succeeded_at: end of the last run that left nothing undone.
     """
 
@@ -92,6 +93,7 @@ class Journal(BaseModel):
     totals: dict[str, int] = Field(default_factory=dict)
     observed_to: datetime | None = None
     timeline: str | None = None
+    looked_to: date | None = None
     succeeded_at: datetime | None = None
 
     @classmethod
@@ -142,6 +144,14 @@ class Journal(BaseModel):
         missed = {start + timedelta(days=number) for number in span} - self.days.keys()
         unanswered = {day for day, entry in self.days.items() if entry.inputs is None and day <= last}
         return sorted(missed | unanswered)
+
+    def unsettled(self, last: date, days: int) -> list[date]:
+        """Answered days that late lines and events may still change, seen from the night after ``last``.
+
+        A night that failed takes none of its days' looks away: they are made up for.
+        """
+        seen_from = min(last, self.looked_to + timedelta(days=1)) if self.looked_to else last
+        return [day for day in self.days if day > seen_from - timedelta(days=days)]
 
     def count(self, former: dict[str, int], now: dict[str, int]) -> None:
         """Add a day's errors to the totals; a counter never falls, so a correction only adds."""

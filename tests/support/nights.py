@@ -16,8 +16,10 @@ from fixtures.world.run import generate
 from fixtures.world.story import story
 
 FIRST = date(2026, 3, 2)
-SHARE = 0.12
-"""Of the demo's traffic: six thousand requests a day or so, about twenty errors."""
+SHARE = 0.08
+"""Of the demo's traffic: four thousand requests a day or so, about a dozen errors."""
+OLDEST_H = 18.0
+"""Nodes are there for less than a day before theirs: events are late by so much at most."""
 _AT = timedelta(hours=2)
 _LATE_SHARE, _COPY_SHARE = 0.03, 0.01
 
@@ -62,7 +64,7 @@ class Days:
     def write(self) -> None:
         """Generate all days."""
         for number in range(self.count):
-            world = story(1000 + number)
+            world = story(1000 + number, OLDEST_H)
             world.start = np.datetime64(f"{day(number)}T00:00:00")
             for service in world.services:
                 service.rps *= SHARE

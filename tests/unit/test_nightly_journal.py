@@ -40,6 +40,14 @@ def test_days_to_come_are_never_due() -> None:
     assert journal.due(LAST, None) == []
 
 
+def test_a_failed_night_takes_no_look_from_a_day() -> None:
+    days = {ago(number): Day(inputs="x") for number in range(6)}
+    assert sorted(Journal(days=days).unsettled(LAST, 2)) == [ago(1), LAST]
+    assert sorted(Journal(days=days, looked_to=ago(1)).unsettled(LAST, 2)) == [ago(1), LAST]
+    assert sorted(Journal(days=days, looked_to=ago(3)).unsettled(LAST, 2)) == [ago(3), ago(2), ago(1), LAST]
+    assert Journal(days=days, looked_to=LAST).unsettled(LAST, 0) == []
+
+
 def test_a_counter_never_falls() -> None:
     journal = Journal(totals={"scale_in": 5})
     journal.count({}, {"scale_in": 3, "new_node": 1})
