@@ -158,10 +158,10 @@ class _Run:
             window = Window(since - AROUND, self.order.as_of)
             progress = self.listener.pulling
             self._once("pull", partial(stages.pull_logs, window=window, progress=progress))
-        if self.order.is_replay or not (self.settings.nightly.aws or self.settings.nightly.cluster):
-            self._note(
-                Stage(name="snapshot", state="skipped", detail="only asked for now, and if configured")
-            )
+        if self.order.is_replay:
+            self._note(Stage(name="snapshot", state="skipped", detail="AWS and Kubernetes tell of now only"))
+        elif not self.settings.nightly.aws and self.settings.nightly.cluster is False:
+            self._note(Stage(name="snapshot", state="skipped", detail="neither is to be asked"))
         else:
             self._once("snapshot", partial(stages.take_snapshot, journal=self._journal))
         self._once("timeline", partial(stages.read_dumps, journal=self._journal))
