@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pipeline.notify.webhook import signature
 from pipeline.usecases.nightly_journal import Journal, place
 from pipeline.usecases.nightly_summary import RunSummary
-from tests.support.nightly_runs import SECRET, TOKEN, Ended, Receivers, nightly, receivers
+from tests.support.nightly_runs import SECRET, TOKEN, Ended, Receivers, nightly, nightly_in, receivers
 from tests.support.nights import Days, Place, day, night_after, verdicts
 
 CHANNELS = ("slack", "webhook", "mail")
@@ -320,13 +320,13 @@ def test_settings_come_from_the_project_file(world: Place, tmp_path: Path) -> No
         f'store = "{world.store}"\n[nightly]\nlogs = "{world.logs}"\ntimeline = "{world.timeline}"\n'
         f'reports = "{tmp_path / "pages"}"\nfail_on = ["errors>3"]\n'
     )
-    run = nightly("--as-of", night_after(0), cwd=tmp_path)
+    run = nightly_in(tmp_path, "--as-of", night_after(0))
     assert run.code == 3, run.remarks
     assert (tmp_path / "pages" / "2026-03-02.html").exists()
 
 
 def test_nothing_to_pull_is_a_matter_of_settings(tmp_path: Path) -> None:
-    run = nightly("--store", str(tmp_path / "store"), "--as-of", night_after(0), cwd=tmp_path)
+    run = nightly_in(tmp_path, "--store", str(tmp_path / "store"), "--as-of", night_after(0))
     assert run.code == 2
     assert "set nightly.logs or nightly.load_balancers" in run.remarks
 

@@ -54,14 +54,19 @@ class Ended:
         return {one["day"]: one["errors"] for one in self.summary["days"]}
 
 
-def nightly(*words: str, cwd: Path = ROOT, **environment: str) -> Ended:
+def nightly(*words: str, **environment: str) -> Ended:
     """Run the command; progress as JSON lines, the summary as JSON."""
+    return nightly_in(ROOT, *words, **environment)
+
+
+def nightly_in(folder: Path, *words: str, **environment: str) -> Ended:
+    """The same in another folder, whose forensics.toml counts."""
     run = subprocess.run(
         [sys.executable, "-m", "pipeline", "nightly", *words, "--format", "json"],
         capture_output=True,
         text=True,
         check=False,
-        cwd=cwd,
+        cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         timeout=300,
     )
