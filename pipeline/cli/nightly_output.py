@@ -11,13 +11,12 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.cli.output import remark
-from pipeline.cli.progress import PullProgress
 
 if TYPE_CHECKING:
     from rich.status import Status
 
     from pipeline.cli.nightly import LogFormat
-    from pipeline.usecases.incident import Progress
+    from pipeline.ingest.pull import PullSummary
     from pipeline.usecases.nightly import Listener
     from pipeline.usecases.nightly_summary import RunSummary, Stage, StageName
 
@@ -45,7 +44,7 @@ def listener(log_format: "LogFormat", *, quiet: bool) -> "Iterator[Listener]":
 class _Lines:
     """One JSON object a line for each stage, when it has ended."""
 
-    pulling: "Progress | None" = None
+    pulling = None
 
     def __init__(self, *, is_quiet: bool) -> None:
         self._is_quiet = is_quiet
@@ -67,12 +66,11 @@ class _Screen:
         self._screen = screen
         self._status = status
         self._is_quiet = is_quiet
-        self._pulling = PullProgress()
 
-    @property
-    def pulling(self) -> "Progress | None":
-        """Objects and lines, while logs are read."""
-        return None if self._is_quiet else self._pulling
+    def pulling(self, summary: "PullSummary", total: int) -> None:
+        """Say how far the reading of logs is."""
+        done = summary.ingested + summary.already_known
+        self._status.update(f"pull {done:,} of {total:,} objects, {summary.lines:,} lines")
 
     def began(self, name: "StageName", day: date | None) -> None:
         """Say what is going on."""

@@ -32,7 +32,7 @@ from pipeline.usecases import thresholds
 from pipeline.usecases.incident import Incident, Progress
 from pipeline.usecases.nightly_day import answered, investigated, keep_answer, notice, report_file
 from pipeline.usecases.nightly_inputs import AROUND, digest, window_of
-from pipeline.usecases.nightly_journal import FOLDER, Day, Journal, Nightly
+from pipeline.usecases.nightly_journal import FOLDER, GONE, Day, Journal, Nightly
 from pipeline.usecases.nightly_summary import (
     DayAnswer,
     RunSummary,
@@ -134,6 +134,9 @@ class _Run:
     def run(self, crashed: int | None) -> RunSummary:
         self._journal = Journal.read(self.settings.store)
         self._night = self._journal.begin(self.order.as_of.astimezone(UTC).date())
+        for day in self.order.again:
+            if not self._is_whole(day):
+                raise UsageError(f"--again {day}: its lines have left the store (nightly.keep)")
         due = self._journal.due(self.last, self.order.first)
         is_pulled = self._collect(due)
         for day, inputs in self._candidates(due).items():
@@ -217,12 +220,36 @@ class _Run:
         return self._journal.unsettled(self.last, self.settings.nightly.look_again_days)
 
     def _is_open(self, entry: Day) -> bool:
+        if entry.inputs == GONE:
+            return False
         is_unfinished = entry.answer is None or entry.reported != entry.answer or entry.closed != entry.answer
         return is_unfinished or bool(self._channels(entry))
+
+    def _is_whole(self, day: date) -> bool:
+        """Whether no line that the day needs has left the store."""
+        since, cut = window_of(day).since, self._journal.expired_before
+        return since is None or cut is None or since - AROUND >= cut
+
+    def _has_lines(self, day: date) -> bool:
+        with Lake.open(self.settings.store) as lake:
+            return bool(lake.request_files(window_of(day)))
 
     def _day(self, day: date, inputs: str) -> None:
         """Answer, page and notifications of one day, as far as they are missing."""
         entry = self._journal.days.setdefault(day, Day())
+        if self._is_whole(day):
+            self._answer(day, entry, inputs)
+        elif entry.inputs is None and self._has_lines(day):  # read tonight, after nights that failed
+            self._answer(day, entry, inputs)
+        elif entry.inputs is None:
+            entry.inputs = GONE
+            self._note(
+                Stage(name="attribute", day=day, state="skipped", detail="its lines went (nightly.keep)")
+            )
+        for channel in self._channels(self._journal.days[day]):
+            self._stage("notify", partial(self._notify, day=day, channel=channel), day, channel)
+
+    def _answer(self, day: date, entry: Day, inputs: str) -> None:
         with ExitStack() as stack:
             held: list[tuple[Incident, Summary]] = []
 
@@ -238,8 +265,6 @@ class _Run:
                 return
             if self._journal.days[day].reported != self._journal.days[day].answer or is_again:
                 self._stage("report", lambda stage: self._report(stage, day, *incident()), day)
-        for channel in self._channels(self._journal.days[day]):
-            self._stage("notify", partial(self._notify, day=day, channel=channel), day, channel)
 
     def _attribute(self, stage: Stage, day: date, inputs: str, incident: Incident, summary: Summary) -> None:
         former = self._journal.days[day]

@@ -19,6 +19,7 @@ SCHEMA: Final = 1
 FOLDER = "nightly"
 Nightly = Literal["pull", "snapshot", "timeline", "tidy", "metrics"]
 """Stages that come once a night."""
+GONE = "gone"
 _ADVICE = "is it writable, is there space?"
 
 
@@ -26,7 +27,8 @@ class Day(BaseModel):
     """One day, UTC.
 
     Attributes:
-        inputs: digest of the log objects and timeline rows that its answer rests on; None: not answered.
+        inputs: digest of the log objects and timeline rows that its answer rests on; None: not answered;
+            ``GONE``: its lines went before it was.
         answer: digest of its verdicts.
         said: digest of what notifications say of them.
         errors: 502s and 504s.
@@ -82,6 +84,7 @@ class Journal(BaseModel):
         observed_to: until when AWS was last asked for changes.
         timeline: digest of the dumps that were last read.
         looked_to: newest day of the last run in which every day due to be looked at was.
+        expired_before: lines from before this have left the store, or are about to.
         succeeded_at: end of the last run that left nothing undone.
     """
 
@@ -94,6 +97,7 @@ class Journal(BaseModel):
     observed_to: datetime | None = None
     timeline: str | None = None
     looked_to: date | None = None
+    expired_before: datetime | None = None
     succeeded_at: datetime | None = None
 
     @classmethod

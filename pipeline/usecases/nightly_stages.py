@@ -14,7 +14,7 @@ from pipeline.errors import ConfigError, RejectedLinesError, SourceError, StoreE
 from pipeline.ingest.compaction import compact
 from pipeline.ingest.lake import Lake
 from pipeline.ingest.pull import PullSummary
-from pipeline.ingest.retention import expire
+from pipeline.ingest.retention import expire, forget
 from pipeline.metrics import textfile
 from pipeline.metrics.facts import RunFacts, metrics
 from pipeline.model import Window
@@ -23,7 +23,7 @@ from pipeline.schedule import Nightly
 from pipeline.timeline import archive
 from pipeline.timeline.collection import Collection
 from pipeline.usecases.incident import Progress
-from pipeline.usecases.nightly_day import forget
+from pipeline.usecases.nightly_day import forget as forget_day
 from pipeline.usecases.nightly_inputs import AROUND, EVENTS_BEFORE, listing
 from pipeline.usecases.nightly_journal import Journal
 from pipeline.usecases.nightly_summary import INCOMPLETE, Stage
@@ -37,6 +37,8 @@ _LASTING = {"denied", "not_found", "forgotten"}
 _STAMP = "%Y%m%dT%H%M%S.%fZ"
 _MARGIN = timedelta(days=1) + AROUND
 _MOST_PROBLEMS = 3
+_KNOWN_FOR = 2
+"""Objects stay known for so many times the age at which their lines go; no night looks that far back."""
 
 
 def pull_logs(stage: Stage, settings: Settings, window: Window, progress: Progress | None) -> None:
@@ -158,14 +160,19 @@ def tidy(stage: Stage, settings: Settings, journal: Journal, as_of: datetime) ->
         StoreError: the store cannot be written.
     """
     keep, keep_pages = retention(settings.nightly)
+    if keep is not None:  # noted first: a day with lines gone must not be answered again
+        journal.expired_before = max(as_of - keep, journal.expired_before or as_of - keep)
+        journal.write(settings.store)
     with Lake.open(settings.store) as lake:
         merged = compact(lake)
         gone = expire(lake, as_of - keep).rows if keep is not None else 0
+        objects = forget(lake, as_of - _KNOWN_FOR * keep) if keep is not None else 0
     oldest = as_of - keep if keep is not None else None
     events = archive.tidy(settings.store, oldest - EVENTS_BEFORE - _MARGIN if oldest else None)
     stage.counts = {
         "files_merged": merged.files_before - merged.files_after,
         "requests_expired": gone,
+        "objects_forgotten": objects,
         "timeline_rows_expired": events,
         "page_folders_expired": _expire_pages(settings.store, oldest) if oldest else 0,
         "days_forgotten": _forget_days(settings, journal, as_of - keep_pages) if keep_pages else 0,
@@ -189,7 +196,7 @@ def _forget_days(settings: Settings, journal: Journal, before: datetime) -> int:
     """Days whose pages are old enough; the newest stays, because the next night goes on from it."""
     old = [day for day in sorted(journal.days)[:-1] if day < before.date()]
     for day in old:
-        forget(settings, day)
+        forget_day(settings, day)
         del journal.days[day]
     return len(old)
 

@@ -313,6 +313,24 @@ def test_old_nights_go_as_told(days: Days, world: Place) -> None:
     assert "hour=2026-03-04T12" in hours
     counts = next(one["counts"] for one in run.summary["stages"] if one["name"] == "tidy")
     assert counts["requests_expired"] > 0
+    refused = after(2, world, "--again", "2026-03-02", **keeping)
+    assert (refused.code, "have left the store" in refused.remarks) == (2, True)
+
+
+def test_a_day_whose_lines_have_gone_keeps_the_answer_that_it_had(days: Days, world: Place) -> None:
+    """Nights that fail make days be looked at for longer, but never without their lines."""
+    keeping = {"FORENSICS_NIGHTLY__LOOK_AGAIN_DAYS": "1", "FORENSICS_NIGHTLY__KEEP": "3d"}
+    first = after(0, world, **keeping)
+    away = world.logs.rename(world.root / "away")
+    for number in (2, 4):
+        assert after(number, world, **keeping).code == 4
+    away.rename(world.logs)
+    deliver(days, world, 1)
+    last = after(5, world, **keeping)
+    assert last.code in {0, 6}, last.remarks
+    assert "2026-03-02" not in last.answered
+    assert last.answered["2026-03-03"] == days.errors[day(1)]
+    assert Journal.read(world.store).days[day(0)].errors == first.answered["2026-03-02"]
 
 
 def test_settings_come_from_the_project_file(world: Place, tmp_path: Path) -> None:

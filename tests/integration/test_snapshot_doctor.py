@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -73,6 +73,16 @@ def test_a_second_snapshot_adds_a_folder_and_overwrites_nothing(settings: Settin
     second = snapshot(settings, "shop")
     assert second.folder != first.folder
     assert {path: path.read_bytes() for path in first.folder.rglob("*.json")} == pages
+
+
+@pytest.mark.usefixtures("aws", "cluster")
+def test_a_snapshot_after_a_gap_asks_for_all_of_it(settings: Settings) -> None:
+    now = datetime.now(UTC)
+    usual, late = snapshot(settings, "shop"), snapshot(settings, "shop", since=now - timedelta(days=4))
+    assert usual.collection is not None
+    assert late.collection is not None
+    assert now - usual.collection.since < timedelta(hours=26)
+    assert now - late.collection.since >= timedelta(days=4)
 
 
 @pytest.mark.usefixtures("aws")
