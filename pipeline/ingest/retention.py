@@ -52,7 +52,7 @@ def expire(lake: Lake, before: datetime) -> ExpirySummary:
 
 
 def forget(lake: Lake, before: datetime) -> int:
-    """Take objects out of the ledger of which no row is left and whose interval ended before ``before`` (UTC).
+    """Take objects out of the ledger of which no row is left and whose interval ended before ``before``, UTC.
 
     Those whose names tell no interval stay: a pull could not leave them out by its window, and would read
     them again.

@@ -237,9 +237,8 @@ class _Run:
     def _day(self, day: date, inputs: str) -> None:
         """Answer, page and notifications of one day, as far as they are missing."""
         entry = self._journal.days.setdefault(day, Day())
-        if self._is_whole(day):
-            self._answer(day, entry, inputs)
-        elif entry.inputs is None and self._has_lines(day):  # read tonight, after nights that failed
+        is_read_late = entry.inputs is None and self._has_lines(day)
+        if self._is_whole(day) or is_read_late:
             self._answer(day, entry, inputs)
         elif entry.inputs is None:
             entry.inputs = GONE

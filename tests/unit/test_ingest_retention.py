@@ -48,7 +48,7 @@ def test_only_what_is_gone_and_old_enough_is_forgotten(lake: Lake, tmp_path: Pat
     assert forget(lake, END + timedelta(days=1)) == 1
     assert keys(lake) == 2
     assert check(lake).findings == []
-    again = pull(str(tmp_path / "logs"), lake, Window(END + timedelta(hours=1, minutes=30)))
+    again = pull(str(tmp_path / "logs"), lake, Window(END + timedelta(hours=2, minutes=30)))
     assert (again.ingested, again.outside_window) == (0, 2)
 
 
