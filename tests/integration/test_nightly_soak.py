@@ -77,7 +77,8 @@ class Soak:
                     *("nightly", "--logs", logs, "--timeline", str(self.here.timeline), "-q"),
                     *("--store", str(self.here.store), "--as-of", night_after(number)),
                 ],
-                die_at=rng.randrange(1, 600) if fault == "process" else 0,
+                die_at=rng.randrange(200, 400) if fault == "process" else 0,
+                counts_statements=False,
                 file_bytes=rng.choice([5_000, 400_000]) if fault == "disk" else 0,
                 keeps_retired=False,
             )
