@@ -111,6 +111,12 @@ def night_after(number: int) -> str:
     return f"{at:%Y-%m-%dT%H:%M:%SZ}"
 
 
+def _are_equal(one: pl.Series, other: pl.Series, within: float) -> bool:
+    if within and one.name.endswith("confidence"):
+        return bool(((one.fill_null(0.0) - other.fill_null(0.0)).abs() <= within).all())
+    return one.equals(other)
+
+
 def _chance(name: Path) -> float:
     """Between 0 and 1, the same for the same object."""
     digest = blake2b(str(name).encode(), digest_size=4).digest()
@@ -123,8 +129,10 @@ def verdicts(store: Path) -> dict[str, pl.DataFrame]:
     return {path.stem: pl.read_parquet(path).sort("request_id") for path in files}
 
 
-def differences(found: dict[str, pl.DataFrame], wanted: dict[str, pl.DataFrame]) -> list[str]:
-    """Days and columns that differ."""
+def differences(
+    found: dict[str, pl.DataFrame], wanted: dict[str, pl.DataFrame], within: float = 0.0
+) -> list[str]:
+    """Days and columns that differ; probabilities only where they are further apart than ``within``."""
     told = [f"{name} is missing" for name in wanted.keys() - found.keys()]
     told += [f"{name} is too much" for name in found.keys() - wanted.keys()]
     for name in sorted(found.keys() & wanted.keys()):
@@ -135,6 +143,6 @@ def differences(found: dict[str, pl.DataFrame], wanted: dict[str, pl.DataFrame])
             told += [
                 f"{name}: {column} differs in {(one[column].ne_missing(other[column])).sum()} of {one.height}"
                 for column in one.columns
-                if not one[column].equals(other[column])
+                if not _are_equal(one[column], other[column], within)
             ]
     return told
