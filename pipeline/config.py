@@ -18,6 +18,7 @@ from pydantic_settings import (
 from pipeline.errors import ConfigError, UsageError
 from pipeline.model import Window
 from pipeline.redaction import SHORTEST_KEY, Mode
+from pipeline.schedule import Nightly
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
@@ -37,7 +38,9 @@ def _user_data() -> Path:
 class Settings(BaseSettings):
     """What a run may be told once instead of at every call."""
 
-    model_config = SettingsConfigDict(env_prefix="FORENSICS_", extra="forbid", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_prefix="FORENSICS_", env_nested_delimiter="__", extra="forbid", hide_input_in_errors=True
+    )
 
     store: Annotated[Path, Field(description="folder of the lake")] = Field(default_factory=_user_data)
     memory_limit: Annotated[str, Field(description="the SQL engine spills to disk beyond this")] = "1GB"
@@ -71,6 +74,9 @@ class Settings(BaseSettings):
         SecretStr | None, Field(min_length=SHORTEST_KEY, description="key of the codes of redact = hash")
     ] = None
     redact_key_file: Annotated[Path | None, Field(description="file that holds that key")] = None
+    nightly: Annotated[Nightly, Field(description="what forensics nightly does")] = Field(
+        default_factory=Nightly
+    )
 
     @classmethod
     def settings_customise_sources(

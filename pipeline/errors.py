@@ -32,6 +32,17 @@ class RejectedLinesError(ForensicsError):
     exit_code = 5
 
 
+class DeliveryError(ForensicsError):
+    """A notification or metrics did not arrive; the next run sends what is missing."""
+
+    exit_code = 7
+
+    def __init__(self, message: str, *, may_have_arrived: bool = False) -> None:
+        """Say what happened, and whether the receiver may have it all the same."""
+        super().__init__(message)
+        self.may_have_arrived = may_have_arrived
+
+
 class StoreError(ForensicsError):
     """The lake cannot be read or written."""
 

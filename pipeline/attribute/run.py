@@ -108,7 +108,7 @@ def attribute(engine: Engine, window: Window, now: datetime | None = None) -> Ve
 
 
 def _is_near(engine: Engine, window: Window) -> pl.Expr:
-    """Candidates, and exposures that belong to the window: an event of another day could harm nothing in it."""
+    """Candidates, and what belongs to the window: an event of another day could harm nothing in it."""
     at = pl.col("occurred_at")
     far = engine.table("events").filter(
         (at < window.since - _FAR if window.since else pl.lit(value=False))

@@ -17,6 +17,7 @@ from pipeline import __version__, config
 from pipeline.cli import compare, lake
 from pipeline.cli import options as opt
 from pipeline.cli.doctor import doctor
+from pipeline.cli.nightly import nightly
 from pipeline.cli.output import console, counted, remark, remark_on, remark_on_collections, sink
 from pipeline.cli.progress import PullProgress
 from pipeline.cli.snapshot import snapshot
@@ -26,6 +27,7 @@ from pipeline.report import audit as findings
 from pipeline.report import formats, rows, story, terminal
 from pipeline.report.facts import Summary
 from pipeline.report.summary import summarise
+from pipeline.usecases import thresholds
 from pipeline.usecases.ablation import ablate as leave_out_each
 from pipeline.usecases.audit import as_sarif
 from pipeline.usecases.audit import audit as audit_settings
@@ -34,6 +36,7 @@ from pipeline.usecases.explain import explain as explain_request
 from pipeline.usecases.incident import Incident, Question, investigate
 from pipeline.usecases.pull import pull as pull_logs
 
+FINDINGS = 3
 INCOMPLETE = 6
 INTERRUPTED = 130
 
@@ -50,6 +53,7 @@ app.add_typer(lake.app)
 app.command()(watch)
 app.command()(snapshot)
 app.command()(doctor)
+app.command()(nightly)
 
 
 def main() -> None:
@@ -104,6 +108,7 @@ def attribute(
     ablate: Annotated[
         bool, typer.Option("--ablate", help="Also say what each timeline source is worth (slow).")
     ] = False,
+    fail_on: opt.FailOn = None,
     store: opt.Store = None,
     max_reject_share: opt.MaxRejectShare = None,
     quiet: opt.Quiet = False,
@@ -118,7 +123,9 @@ def attribute(
       forensics attribute --logs s3://my-logs/prefix --timeline ./dumps --since 6h --lb shop
       forensics attribute --logs s3://my-logs/prefix --aws --since 6h --keep-pages ./pages
       forensics attribute --logs ./alb-logs --format csv --output verdicts.csv
+      forensics attribute --since 1h --fail-on 'scale_in>10' --fail-on 'errors>=100'
     """
+    too_many = thresholds.read(fail_on or [], "--fail-on")
     settings = config.load(store=store, max_reject_share=max_reject_share)
     question = _question(logs, timeline, since, until, lb, aws=aws, keep_pages=keep_pages)
     with investigate(question, settings, _progress(quiet=quiet)) as incident:
@@ -129,6 +136,12 @@ def attribute(
             worth = leave_out_each(incident, question.window)
             summary = replace(summary, trust=replace(summary.trust, ablation=worth))
         _print(incident, summary, output_format, output)
+        exceeded = [
+            one.text for one in too_many if one.holds({row.cause: row.errors for row in summary.by_cause})
+        ]
+        if exceeded:
+            remark(f"above --fail-on: {', '.join(exceeded)}")
+            raise typer.Exit(FINDINGS)
         _exit(incident)
 
 
@@ -392,32 +405,19 @@ def _asked(question: Question) -> dict[str, str]:
 
 
 def _write_page(incident: Incident, path: Path, title: str, asked: Mapping[str, str] | None = None) -> None:
-    from pipeline.report import page  # noqa: PLC0415 - only who draws need wait for Plotly
+    from pipeline.usecases.report import write_report
 
-    manifest = {
-        "tool": f"forensics {__version__}",
-        **(asked or {}),
-        "requests": f"{incident.requests:,}",
-        "written": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-    page.write_page(
-        incident.engine,
-        summarise(incident.engine),
-        path,
-        title=title,
-        manifest=manifest,
-        findings=audit_settings(incident),
-    )
+    write_report(incident, summarise(incident.engine), path, title, asked)
 
 
 def _refuse_without_browser() -> None:
-    from pipeline.report.images import refuse_without_browser  # noqa: PLC0415 - Plotly, as below
+    from pipeline.report.images import refuse_without_browser
 
     refuse_without_browser()
 
 
 def _write_images(incident: Incident, folder: Path) -> None:
-    from pipeline.report import charts, images  # noqa: PLC0415 - Plotly, as above
+    from pipeline.report import charts, images
 
     for path in images.write_images(charts.drawn(incident.engine, summarise(incident.engine)), folder):
         typer.echo(str(path))

@@ -48,6 +48,10 @@ Store = Annotated[Path | None, typer.Option(help="Folder of the lake.", envvar="
 MaxRejectShare = Annotated[
     float | None, typer.Option(min=0.0, max=1.0, help="Share of rejected lines above which a run fails.")
 ]
+FailOn = Annotated[
+    list[str] | None,
+    typer.Option(help="Exit code 3 for so many errors: 'scale_in>10', 'errors>=100'; again for more."),
+]
 Output = Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")]
 Redact = Annotated[
     Mode | None,

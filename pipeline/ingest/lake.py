@@ -150,6 +150,20 @@ class Lake:
         """The table `field_layouts`: numbers of fields that AWS does not document, first seen first."""
         return _table(self.ledger.field_layouts(), FIELD_LAYOUTS)
 
+    def objects_around(self, window: Window) -> list[tuple[str, str, str]]:
+        """Key, hash and parser of every object with rows in the files of a window, sorted.
+
+        Give whole hours: then it is the same before and after compaction.
+        """
+        found = self.ledger.ask(
+            "select distinct object_key, content_hash, parser_version from files"
+            " join file_objects on file_id = files.id join objects on object_id = objects.id"
+            " where (? is null or last_time >= ?) and (? is null or first_time < ?)"
+            " order by object_key, content_hash",
+            ((*(_micros(window.since),) * 2, *(_micros(window.until),) * 2)),
+        )
+        return [(str(key), str(content), str(parser)) for key, content, parser in found]
+
     def span(self) -> tuple[datetime, datetime] | None:
         """Earliest and latest ``time`` of all rows, UTC; None for an empty lake."""
         ((first, last),) = self.ledger.ask(

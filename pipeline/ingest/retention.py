@@ -1,4 +1,7 @@
-"""Lets old hours go: their rows leave the lake, their objects stay known and are not read again."""
+"""Lets old hours go: their rows leave the lake, their objects stay known and are not read again.
+
+Objects of long ago can be forgotten too, where nobody looks that far back: else the ledger grows for ever.
+"""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -46,6 +49,32 @@ def expire(lake: Lake, before: datetime) -> ExpirySummary:
             lake.exchange([entry.path for entry in old], [], gone)
         rejected = _expire_rejects(lake, cut)
     return ExpirySummary(len(old), requests.total(), rejected, others.total())
+
+
+def forget(lake: Lake, before: datetime) -> int:
+    """Take objects out of the ledger of which no row is left and whose interval ended before ``before``, UTC.
+
+    Those whose names tell no interval stay: a pull could not leave them out by its window, and would read
+    them again.
+
+    Returns:
+        How many went.
+
+    Raises:
+        StoreError: the lake cannot be written, or another process is writing to it.
+    """
+    with lake.writing():
+        gone = [
+            str(locator)
+            for locator, key in lake.ledger.ask(
+                "select locator, object_key from objects"
+                " where rows = expired_rows and rejected = expired_rejected"
+            )
+            if (named := keys.parse(str(key))) is not None and named.end < before
+        ]
+        if gone:
+            lake.forget(gone)
+    return len(gone)
 
 
 def _old_files(lake: Lake, cut: int) -> list[FileEntry]:

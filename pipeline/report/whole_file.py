@@ -12,11 +12,12 @@ from pipeline.errors import StoreError
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[BinaryIO]:
+def whole_file(path: Path, advice: str = "choose another --output") -> Iterator[BinaryIO]:
     """A binary file that replaces ``path`` at the end; after an error what was there before stays.
 
     Args:
         path: a file, made with its folder if need be, or a device such as /dev/stdout.
+        advice: what to do where it cannot be written.
 
     Raises:
         StoreError: it cannot be written.
@@ -39,7 +40,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
                 new.unlink(missing_ok=True)
                 raise
     except OSError as problem:
-        raise StoreError(f"{path}: {problem.strerror}; choose another --output") from problem
+        raise StoreError(f"{path}: {problem.strerror}; {advice}") from problem
 
 
 def _mode(path: Path) -> int:

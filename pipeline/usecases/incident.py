@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -55,6 +55,7 @@ class Question:
     Attributes:
         aws: whether to collect the timeline from AWS; None: where a load balancer is all that is given.
         keep_pages: new folder for what AWS answered, to be replayed as ``timeline``.
+        as_of: the instant that it is, which decides what is provisional; None: now.
     """
 
     logs: str | None = None
@@ -63,6 +64,7 @@ class Question:
     load_balancer: str | None = None
     aws: bool | None = None
     keep_pages: Path | None = None
+    as_of: datetime | None = None
 
     @property
     def is_closed(self) -> bool:
@@ -164,7 +166,7 @@ def investigate(
             _keep_history(history, question.keep_pages)
         problems = _attach_timeline(engine, [question.timeline, pages], history, redaction)
         problems += live.missing_log_lines(engine, question.window)
-        verdicts = attribute(engine, question.window)
+        verdicts = attribute(engine, question.window, question.as_of)
         examine(engine, question.window)
         engine.keep("traffic", "marts/traffic", bounds(question.window))
         engine.keep("neighbouring_errors", "marts/neighbouring_errors", bounds(question.window))

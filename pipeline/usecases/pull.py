@@ -69,16 +69,21 @@ def pull(
             with Engine(settings.memory_limit, settings.threads) as engine:
                 attach_logs(engine, lake, Question(window=window, load_balancer=load_balancer))
                 collections = live.collect(engine, window, load_balancer, settings, pages, redaction)
-    events, problems = _keep([folder for folder in (timeline, pages) if folder], settings, redaction)
+    events, problems = keep_timeline([folder for folder in (timeline, pages) if folder], settings, redaction)
     refuse_nothing(place, summary, window, load_balancer)
     refuse_too_many_rejects(summary, settings.max_reject_share)
     return Pulled(summary, events, problems, place.discovered, collections)
 
 
-def _keep(
+def keep_timeline(
     folders: Sequence[Path], settings: Settings, redaction: Redaction | None
 ) -> tuple[int, list[Problem]]:
-    """Store what the folders tell; the number of events and what could not be used."""
+    """Store what the folders tell; the number of events and what could not be used.
+
+    Raises:
+        SourceError: a folder does not exist.
+        StoreError: the store cannot be written.
+    """
     if not folders:
         return 0, []
     found = read_timeline(*folders, redaction=redaction)

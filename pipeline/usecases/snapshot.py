@@ -49,7 +49,12 @@ class Snapshot:
 
 
 def snapshot(
-    settings: Settings, load_balancer: str | None, *, aws: bool = True, cluster: bool | None = None
+    settings: Settings,
+    load_balancer: str | None,
+    *,
+    aws: bool = True,
+    cluster: bool | None = None,
+    since: datetime | None = None,
 ) -> Snapshot:
     """Ask AWS and the cluster, keep the answers below the store, and add what they tell to its timeline.
 
@@ -58,6 +63,7 @@ def snapshot(
         load_balancer: name, app/name/id or ARN; None: those of the last day's logs in the store.
         aws: whether AWS is asked.
         cluster: whether Kubernetes is asked; None: where it is configured.
+        since: changes are asked for from here on, where that is longer ago than `BEHIND`.
 
     Raises:
         StoreError: the store cannot be written.
@@ -65,7 +71,7 @@ def snapshot(
     """
     now = datetime.now(UTC)
     folder = settings.store / "timeline" / "pages" / f"{now:{_STAMP}}"
-    window = Window(now - BEHIND, now)
+    window = Window(min(now - BEHIND, since or now), now)
     with Lake.open(settings.store) as lake:
         redaction = privacy.fill(lake, settings)
     collections = _ask_aws(settings, load_balancer, window, folder / "aws", redaction) if aws else []

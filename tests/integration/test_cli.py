@@ -108,6 +108,20 @@ def test_every_format_can_be_written_to_a_file(form: str, tmp_path: Path) -> Non
         assert b"gateway errors" in content
 
 
+@pytest.mark.parametrize(("condition", "code"), [("scale_in>1", 3), ("scale_in>9999,errors>9999", 0)])
+def test_too_many_errors_of_a_cause_are_an_exit_code(condition: str, code: int) -> None:
+    run = forensics("attribute", *LOGS, *TIMELINE, *HOUR, "--fail-on", condition, "--format", "csv", "-q")
+    assert run.returncode == code, run.stderr
+    assert run.stdout.startswith(b"request_id,")
+    assert (b"above --fail-on: scale_in>1" in run.stderr) is (code == 3)
+
+
+def test_a_condition_that_is_none_is_refused_before_logs_are_read() -> None:
+    run = forensics("attribute", "--logs", "/no/such/folder", "--fail-on", "scalein>1")
+    assert run.returncode == 2
+    assert b"scale_in?" in run.stderr
+
+
 def test_a_store_filled_by_pull_gives_the_same_verdicts_and_a_second_pull_adds_nothing(
     tmp_path: Path, verdicts: list[dict[str, str]]
 ) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -75,6 +75,15 @@ def test_a_second_snapshot_adds_a_folder_and_overwrites_nothing(settings: Settin
     assert {path: path.read_bytes() for path in first.folder.rglob("*.json")} == pages
 
 
+@pytest.mark.usefixtures("aws", "cluster")
+def test_a_snapshot_after_a_gap_asks_for_all_of_it(settings: Settings) -> None:
+    now = datetime.now(UTC)
+    usual, late = snapshot(settings, "shop"), snapshot(settings, "shop", since=now - timedelta(days=4))
+    (shortly,), (far,) = usual.collections, late.collections
+    assert now - shortly.since < timedelta(hours=26)
+    assert now - far.since >= timedelta(days=4)
+
+
 @pytest.mark.usefixtures("aws")
 def test_without_a_cluster_aws_alone_is_kept_unless_one_is_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -123,7 +132,7 @@ def test_doctor_names_every_action_and_resource_with_its_answer(
 def test_doctor_says_what_is_watched_since_when_and_what_the_rest_costs(settings: Settings) -> None:
     before = {one.family: one for one in doctor(settings).watched}
     assert {one.share for one in before.values()} == {0.0}
-    assert "at most 65% sure" in before["pods"].cost
+    assert "at most 85% sure" in before["pods"].cost
     assert "closed_midway" in before["pods"].cost
     snapshot(settings, "shop")
     after = {one.family: one for one in doctor(settings).watched}
@@ -174,7 +183,7 @@ def test_an_unreachable_place_is_one_line_and_the_rest_goes_on(settings: Setting
     found = doctor(settings, logs="/no/such/folder")
     assert [line.is_well for line in found.logs] == [False]
     assert "no such file or folder" in found.logs[0].told
-    assert len(found.watched) == 3
+    assert len(found.watched) == 4
 
 
 def test_the_command_prints_json_and_says_by_its_code_that_something_is_missing(tmp_path: Path) -> None:

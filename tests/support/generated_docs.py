@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
 from pipeline.attribute import causes, findings
 from pipeline.attribute.verdicts import (
@@ -20,13 +20,16 @@ from pipeline.attribute.verdicts import (
     INSUFFICIENT_TITLE,
     TRUST,
 )
+from pipeline.metrics.facts import RunFacts, metrics
 from pipeline.model import ATTRIBUTIONS, TABLES
 from pipeline.report.facts import Summary
 from pipeline.report.formats import JSON_SCHEMA
+from pipeline.schedule import Mail, Nightly
 from pipeline.timeline.aws_apis import APIS, LOOKUP, S3_ACTIONS, budget
 from pipeline.timeline.cloudtrail_calls import CALLS
 from pipeline.timeline.kubernetes_api import RESOURCES, VERBS
 from pipeline.timeline.kubernetes_audit_fetch import ACTION as AUDIT_ACTION
+from pipeline.usecases.nightly_summary import RunSummary
 
 AUDIT_LOG = "arn:aws:logs:*:*:log-group:/aws/eks/CLUSTER/cluster:*"
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,6 +45,7 @@ COMMANDS = (
     "watch",
     "snapshot",
     "doctor",
+    "nightly",
     "lake check",
     "lake compact",
     "lake expire",
@@ -268,6 +272,53 @@ def _policy() -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": statements}, indent=2) + "\n"
 
 
+def operations_page() -> str:
+    """docs/operations.md with its settings and its metrics."""
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    for name, block in {"settings": _nightly_settings(), "metrics": _metrics()}.items():
+        before, _, rest = text.partition(f"<!-- {name} -->\n")
+        text = f"{before}<!-- {name} -->\n{block}\n<!-- /{name} -->{rest.partition(f'<!-- /{name} -->')[2]}"
+    return text
+
+
+def _nightly_settings() -> str:
+    """Every setting of the nightly run with its default."""
+    rows = [
+        *_described(Nightly),
+        *((f"mail.{name}", meaning, default) for name, meaning, default in _described(Mail)),
+    ]
+    lines = [f"| `{name}` | {meaning} | {default} |" for name, meaning, default in rows]
+    return "\n".join(["| setting | meaning | default |\n|---|---|---|", *lines])
+
+
+def _described(model: type[BaseModel]) -> list[tuple[str, str, str]]:
+    return [
+        (name, about.description, _default(about.get_default(call_default_factory=True)))
+        for name, about in model.model_fields.items()
+        if about.description is not None
+    ]
+
+
+def _default(value: object) -> str:
+    return "" if value in (None, []) else f"`{json.dumps(value)}`"
+
+
+def _metrics() -> str:
+    """Every metric with its meaning."""
+    everything = RunFacts({"": 0}, {"": 0}, 0.0, 0.0, 0, {"": 0.0}, succeeded_at=0.0, newest_day=0.0)
+    lines = [
+        f"| `{one.name}{'{' + one.label + '=…}' if one.label else ''}` | {one.kind} | {one.help} |"
+        for one in metrics(everything)
+    ]
+    return "\n".join(["| metric | kind | meaning |\n|---|---|---|", *lines])
+
+
+def nightly_schema() -> str:
+    """docs/nightly.schema.json: the JSON Schema of the summary of a nightly run."""
+    schema = RunSummary.model_json_schema(mode="serialization")
+    return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}, indent=2) + "\n"
+
+
 PAGES = {
     "docs/causes.md": causes_page,
     "docs/audit.md": audit_page,
@@ -276,6 +327,8 @@ PAGES = {
     "docs/cli.md": cli_page,
     "docs/kubernetes.md": kubernetes_page,
     "docs/timeline.md": timeline_page,
+    "docs/operations.md": operations_page,
+    "docs/nightly.schema.json": nightly_schema,
     "README.md": readme_page,
 }
 

@@ -44,7 +44,9 @@ class Order:
     Attributes:
         words: as after ``forensics``.
         kill_after_s: SIGKILL comes after this time; None: never.
-        die_at: the run kills itself at this step (fsync, rename, unlink, mkdir, SQL statement); 0: never.
+        die_at: the run kills itself at this step (fsync, rename, replace, unlink, mkdir, SQL statement);
+            0: never.
+        counts_statements: whether every SQL statement is a step to die at, or only commits.
         batch_rows: rows of a batch; 0 leaves it as it is. Few make many commits.
         keeps_retired: do retired files stay for an hour, or go with the next writer?
         file_bytes: no file may grow beyond this; 0: no limit.
@@ -53,6 +55,7 @@ class Order:
     words: list[str]
     kill_after_s: float | None = None
     die_at: int = 0
+    counts_statements: bool = True
     batch_rows: int = 0
     keeps_retired: bool = True
     file_bytes: int = 0
@@ -260,7 +263,7 @@ def _child(order: Order, main: Callable[[], None], lake_app: Callable[[], None])
     if order.file_bytes:
         resource.setrlimit(resource.RLIMIT_FSIZE, (order.file_bytes,) * 2)
     if order.die_at:
-        _die_at(order.die_at)
+        _die_at(order.die_at, counts_statements=order.counts_statements)
     is_lake = order.words[0] == "lake"
     sys.argv = ["forensics", *(order.words[1:] if is_lake else order.words)]
     try:
@@ -274,7 +277,7 @@ def _child(order: Order, main: Callable[[], None], lake_app: Callable[[], None])
     os._exit(code if isinstance(code, int) else 0)
 
 
-def _die_at(step: int) -> None:
+def _die_at(step: int, *, counts_statements: bool) -> None:
     """Kill this process at its n-th step that touches the disk for good."""
     steps = iter(range(1, step))
     guard = threading.Lock()
@@ -291,16 +294,18 @@ def _die_at(step: int) -> None:
 
         return stand_in
 
-    for name in ("fsync", "rename", "unlink", "mkdir", "truncate"):
+    for name in ("fsync", "rename", "replace", "unlink", "mkdir", "truncate"):
         setattr(os, name, counted(getattr(os, name)))
 
     class Connection(sqlite3.Connection):
         def execute(self, *values: Any) -> sqlite3.Cursor:  # noqa: ANN401 - passed on
-            passes()
+            if counts_statements or values[0] == "commit":
+                passes()
             return super().execute(*values)
 
         def executemany(self, *values: Any) -> sqlite3.Cursor:  # noqa: ANN401 - passed on
-            passes()
+            if counts_statements:
+                passes()
             return super().executemany(*values)
 
     setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Connection))  # noqa: B010 - typed otherwise

@@ -1,0 +1,1 @@
+"""What monitoring is told of the nightly runs: a Prometheus textfile, and OTLP."""
