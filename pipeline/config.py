@@ -4,7 +4,7 @@ import os
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, ValidationError
 from pydantic_settings import (
@@ -15,7 +15,9 @@ from pydantic_settings import (
 )
 
 from pipeline.errors import ConfigError, UsageError
-from pipeline.model import Window
+
+if TYPE_CHECKING:
+    from pipeline.model import Window
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
@@ -91,12 +93,14 @@ def load(**flags: object) -> Settings:
         raise ConfigError(f"settings: forensics.toml cannot be read: {problem}") from problem
 
 
-def window(since: str | None, until: str | None, now: datetime) -> Window:
+def window(since: str | None, until: str | None, now: datetime) -> "Window":
     """A window from RFC 3339 instants or durations back from now (``90m``, ``24h``, ``7d``, ``2h30m``).
 
     Raises:
         UsageError: a text is neither, or the window is empty.
     """
+    from pipeline.model import Window  # noqa: PLC0415 - reading a setting need not wait for Arrow
+
     span = Window(_instant(since, "--since", now), _instant(until, "--until", now))
     if span.since and span.until and span.since >= span.until:
         raise UsageError(f"--since {since} is not before --until {until}")

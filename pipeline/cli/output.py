@@ -4,15 +4,17 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 from rich.console import Console
 
-from pipeline.ingest.pull import PullSummary
 from pipeline.report.safety import visible
 from pipeline.report.whole_file import whole_file
-from pipeline.timeline.base import Problem
-from pipeline.timeline.collection import Collection
+
+if TYPE_CHECKING:
+    from pipeline.ingest.pull import PullSummary
+    from pipeline.timeline.base import Problem
+    from pipeline.timeline.collection import Collection
 
 _MOST_REMARKS = 20
 _FILE_WIDTH = 100
@@ -46,7 +48,7 @@ def sink(output: Path | None) -> Iterator[BinaryIO]:
         yield file
 
 
-def remark_on(pulled: PullSummary | None, problems: list[Problem], discovered: str | None = None) -> None:
+def remark_on(pulled: "PullSummary | None", problems: "list[Problem]", discovered: str | None = None) -> None:
     """Say where logs were found and what was left out, rejected or damaged: nothing is dropped in silence."""
     if discovered is not None:
         remark(f"logs read from {discovered}, as the load balancer's attributes say")
@@ -69,7 +71,7 @@ def remark_on(pulled: PullSummary | None, problems: list[Problem], discovered: s
         remark(f"objects left out: {kinds}")
 
 
-def _news(pulled: PullSummary) -> str:
+def _news(pulled: "PullSummary") -> str:
     """One sentence about all numbers of fields that AWS does not document."""
     found = [
         f"{layout.rows:,} {kind} lines have {fields} fields (first in {layout.first_object})"
@@ -82,14 +84,14 @@ def _news(pulled: PullSummary) -> str:
     )
 
 
-def counted(pulled: PullSummary) -> str:
+def counted(pulled: "PullSummary") -> str:
     """Lines read, by what became of them: rows of each table, and rejected ones."""
     others = sorted(pulled.rows_of.keys() - {"requests"})
     rows = [f"{pulled.rows_of.get(name, 0):,} {name.replace('_', ' ')}" for name in ("requests", *others)]
     return f"{pulled.lines:,} lines = {' + '.join(rows)} + {pulled.rejected:,} rejected"
 
 
-def remark_on_collection(collection: Collection | None) -> None:
+def remark_on_collection(collection: "Collection | None") -> None:
     """Say what was asked of AWS, and how that compares with the budget."""
     if collection is None:
         return
