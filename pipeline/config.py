@@ -24,9 +24,15 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
 _ROLE_ARN = r"^arn:aws[a-z-]*:iam::\d{12}:role/.+$"
 
 
-def _user_config() -> Path:
+PREFIX = "FORENSICS_"
+NO_SETTINGS = frozenset({"FORENSICS_DEBUG"})
+"""Variables with the prefix that are read elsewhere."""
+
+
+def files() -> tuple[Path, Path]:
+    """The project's file and the user's; either may be missing. The first one wins."""
     base = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
-    return Path(base).expanduser() / "forensics" / "config.toml"
+    return Path("forensics.toml"), Path(base).expanduser() / "forensics" / "config.toml"
 
 
 def _user_data() -> Path:
@@ -37,7 +43,7 @@ def _user_data() -> Path:
 class Settings(BaseSettings):
     """What a run may be told once instead of at every call."""
 
-    model_config = SettingsConfigDict(env_prefix="FORENSICS_", extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid")
 
     store: Annotated[Path, Field(description="folder of the lake")] = Field(default_factory=_user_data)
     memory_limit: Annotated[str, Field(description="the SQL engine spills to disk beyond this")] = "1GB"
@@ -73,8 +79,7 @@ class Settings(BaseSettings):
         return (
             init_settings,
             env_settings,
-            TomlConfigSettingsSource(settings_cls, Path("forensics.toml")),
-            TomlConfigSettingsSource(settings_cls, _user_config()),
+            *(TomlConfigSettingsSource(settings_cls, file) for file in files()),
         )
 
 
@@ -88,9 +93,9 @@ def load(**flags: object) -> Settings:
         return Settings(**{name: value for name, value in flags.items() if value is not None})  # type: ignore[arg-type]  # pydantic checks them
     except ValidationError as problem:
         faults = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in problem.errors())
-        raise ConfigError(f"settings: {faults}; look at FORENSICS_* and forensics.toml") from problem
-    except ValueError as problem:
-        raise ConfigError(f"settings: forensics.toml cannot be read: {problem}") from problem
+        raise ConfigError(f"settings: {faults}; forensics config validate says where") from problem
+    except (OSError, ValueError) as problem:
+        raise ConfigError(f"settings: forensics.toml or {files()[1]} cannot be read: {problem}") from problem
 
 
 def window(since: str | None, until: str | None, now: datetime) -> "Window":

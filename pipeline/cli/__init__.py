@@ -19,6 +19,7 @@ from pipeline.cli import compare, lake
 from pipeline.cli import options as opt
 from pipeline.cli.doctor import doctor
 from pipeline.cli.output import console, counted, remark, remark_on, remark_on_collection, sink
+from pipeline.cli.settings import app as config_app
 from pipeline.cli.snapshot import snapshot
 from pipeline.cli.watch import watch
 from pipeline.errors import ForensicsError, UsageError
@@ -41,6 +42,7 @@ app = typer.Typer(
 )
 
 app.add_typer(lake.app)
+app.add_typer(config_app)
 app.command()(watch)
 app.command()(snapshot)
 app.command()(doctor)

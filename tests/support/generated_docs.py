@@ -35,6 +35,8 @@ COMMANDS = (
     "watch",
     "snapshot",
     "doctor",
+    "config show",
+    "config validate",
     "lake check",
     "lake compact",
     "lake expire",
