@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test test-long lint unit fuzz docs sample demo-data bench accuracy clean
+.PHONY: demo practice test test-long lint unit fuzz docs sample demo-data bench accuracy clean
 
 demo: $(VENV)/installed
 	$(BIN)/forensics demo --output forensics-demo.html
@@ -32,6 +32,11 @@ fuzz: $(VENV)/developer
 	$(BIN)/pip install -q -e ".[fuzz]"
 	mkdir -p .fuzz/corpus
 	$(BIN)/python -m tests.fuzz.line_parser -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=.fuzz/ .fuzz/corpus
+
+# An S3 bucket and an AWS account on loopback with the incident of docs/tutorial.md, until Ctrl-C.
+practice: $(VENV)/developer
+	rm -rf practice
+	$(BIN)/python -m tests.support.practice practice
 
 # docs/causes.md, docs/schema.md, docs/cli.md from the code; a test compares them.
 docs: $(VENV)/developer

@@ -21,10 +21,18 @@ _FILE_WIDTH = 100
 _MOST_LAYOUTS = 5
 
 
+class _Console(Console):
+    """A console whose reader may leave: rich would end the run with the exit code of a defect."""
+
+    def on_broken_pipe(self) -> None:
+        """Leave it to who started the command."""
+        raise BrokenPipeError
+
+
 def console(to: TextIO | None = None) -> Console:
     """Standard output, or a file; colour only on a terminal that has it, NO_COLOR respected."""
     width = None if to is None else _FILE_WIDTH
-    return Console(file=to, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
+    return _Console(file=to, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
 
 
 def remark(text: str) -> None:

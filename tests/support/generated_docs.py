@@ -20,6 +20,7 @@ from pipeline.model import TABLES
 from pipeline.timeline.aws_apis import APIS, S3_ACTIONS, budget
 from pipeline.timeline.kubernetes_api import RESOURCES, VERBS
 from pipeline.timeline.kubernetes_audit_fetch import ACTION as AUDIT_ACTION
+from tests.support import tutorial
 
 AUDIT_LOG = "arn:aws:logs:*:*:log-group:/aws/eks/CLUSTER/cluster:*"
 ROOT = Path(__file__).resolve().parents[2]
@@ -234,6 +235,10 @@ def main() -> None:
     for name, page in PAGES.items():
         (ROOT / name).write_text(page(), encoding="utf-8")
         print(name)
+    with tempfile.TemporaryDirectory() as folder:
+        told = tutorial.retold(tutorial.PAGE.read_text(encoding="utf-8"), Path(folder))
+    tutorial.PAGE.write_text(told, encoding="utf-8")
+    print(tutorial.PAGE.relative_to(ROOT))
 
 
 if __name__ == "__main__":
