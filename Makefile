@@ -19,11 +19,11 @@ lint: $(VENV)/developer
 	$(BIN)/lint-imports
 	$(BIN)/sqlfluff lint --disable-progress-bar sql
 
-unit: $(VENV)/developer browser
+unit: $(VENV)/developer browser programs
 	$(BIN)/pytest -n 2 --dist worksteal -m "not long"
 
 # Everything that needs more than a few minutes.
-test-long: $(VENV)/developer browser
+test-long: $(VENV)/developer browser programs
 	$(BIN)/pytest -n 2 --dist worksteal
 
 # Looks for lines that the parser cannot take; what it learns stays in .fuzz, what breaks becomes .fuzz/crash-….
@@ -61,6 +61,13 @@ accuracy: $(VENV)/developer
 .PHONY: browser
 browser:
 	@command -v chromium >/dev/null || { $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy --no-install-recommends chromium; }
+
+# Units are verified by systemd itself, completion by the shells.
+PROGRAMS := systemd-analyze:systemd zsh:zsh fish:fish
+.PHONY: programs
+programs:
+	@for one in $(PROGRAMS); do command -v $${one%:*} >/dev/null || missing="$$missing $${one#*:}"; done; \
+	[ -z "$$missing" ] || { $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy --no-install-recommends $$missing; }
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
