@@ -38,7 +38,7 @@ practice: $(VENV)/developer
 	rm -rf practice
 	$(BIN)/python -m tests.support.practice practice
 
-# docs/causes.md, docs/schema.md, docs/cli.md from the code; a test compares them.
+# docs/causes.md, docs/schema.md, docs/cli.md, docs/forensics.1, ... from the code; a test compares them.
 docs: $(VENV)/developer
 	$(BIN)/python -m tests.support.generated_docs
 
@@ -62,8 +62,8 @@ accuracy: $(VENV)/developer
 browser:
 	@command -v chromium >/dev/null || { $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy --no-install-recommends chromium; }
 
-# Units are verified by systemd itself, completion by the shells.
-PROGRAMS := systemd-analyze:systemd zsh:zsh fish:fish
+# systemd verifies its units, the shells complete, groff reads the manual page.
+PROGRAMS := systemd-analyze:systemd zsh:zsh fish:fish groff:groff-base
 .PHONY: programs
 programs:
 	@for one in $(PROGRAMS); do command -v $${one%:*} >/dev/null || missing="$$missing $${one#*:}"; done; \

@@ -21,6 +21,7 @@ from pipeline.timeline.aws_apis import APIS, S3_ACTIONS, budget
 from pipeline.timeline.kubernetes_api import RESOURCES, VERBS
 from pipeline.timeline.kubernetes_audit_fetch import ACTION as AUDIT_ACTION
 from tests.support import tutorial
+from tests.support.man_page import man_page
 
 AUDIT_LOG = "arn:aws:logs:*:*:log-group:/aws/eks/CLUSTER/cluster:*"
 ROOT = Path(__file__).resolve().parents[2]
@@ -226,6 +227,7 @@ PAGES = {
     "docs/cli.md": cli_page,
     "docs/kubernetes.md": kubernetes_page,
     "docs/timeline.md": timeline_page,
+    "docs/forensics.1": man_page,
     "README.md": readme_page,
 }
 
