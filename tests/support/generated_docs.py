@@ -68,7 +68,7 @@ def causes_page() -> str:
     """docs/causes.md: every verdict with its title, mechanism and remedy."""
     parts = ["# Causes\n", _NOTE, "## Classes of failure\n" + CLASSES, "## Verdicts\n"]
     for cause in causes.load():
-        statuses = ", ".join(map(str, cause.statuses))
+        statuses = _statuses(cause)
         parts.append(
             f"### {cause.id}\n\n**{cause.title}** ({statuses}). {cause.doc}\n\n"
             f"*Change:* {_with_places(cause.remedy)}.\n\n"
@@ -92,6 +92,41 @@ def _most_confidence(cause: causes.Cause) -> float:
 def _with_places(remedy: str) -> str:
     """A remedy with its placeholders as a reader expects them: <idle_timeout_s>."""
     return re.sub(r"[{](.*?)[}]", r"<\1>", remedy)
+
+
+def runbook_page() -> str:
+    """docs/runbook.md: what to do tonight is written by hand, what to change in the morning is the remedy."""
+    text = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
+    head, _, verdicts = text.partition("\n## Verdicts\n")
+    tonight = dict(re.findall(r"(?ms)^### (\w+)\n.*?^\*Tonight:\* (.*?)\n\n", verdicts))
+    known = {cause.id: (f"{cause.title} ({_statuses(cause)})", cause.remedy) for cause in causes.load()}
+    known[INSUFFICIENT] = (INSUFFICIENT_TITLE, INSUFFICIENT_REMEDY)
+    sections = [
+        f"### {name}\n\n**{title}.**\n\n*Tonight:* {tonight.get(name, '')}\n\n"
+        f"*In the morning:* {_with_places(remedy)}. {_further(name)}\n"
+        for name, (title, remedy) in sorted(known.items())
+    ]
+    urgent = sorted(name for name in known if tonight.get(name, "").startswith("**Act now"))
+    rows = {"act now": urgent, "it can wait": sorted(known.keys() - urgent)}
+    table = "".join(
+        f"| {what} | {', '.join(f'[{name}](#{name})' for name in names)} |\n" for what, names in rows.items()
+    )
+    head = re.sub(
+        r"(?s)(<!-- table -->\n).*?(<!-- /table -->)",
+        lambda m: f"{m[1]}| tonight | verdicts |\n|---|---|\n{table}{m[2]}",
+        head,
+    )
+    return "\n".join([f"{head}\n## Verdicts\n", *sections])
+
+
+def _statuses(cause: causes.Cause) -> str:
+    return ", ".join(map(str, cause.statuses))
+
+
+def _further(name: str) -> str:
+    """Where a verdict is explained, and which rules of the audit look for its setting."""
+    rules = [f"[{rule.id}](audit.md#{rule.id})" for rule in findings.rules() if name in rule.causes]
+    return f"More: [{name}](causes.md#{name})" + (f"; audit: {', '.join(rules)}." if rules else ".")
 
 
 def audit_page() -> str:
@@ -222,6 +257,7 @@ def _policy() -> str:
 
 PAGES = {
     "docs/causes.md": causes_page,
+    "docs/runbook.md": runbook_page,
     "docs/audit.md": audit_page,
     "docs/schema.md": schema_page,
     "docs/cli.md": cli_page,
