@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo practice test test-long lint unit fuzz docs sample demo-data bench accuracy clean
+.PHONY: demo practice test test-long lint unit fuzz docs site sample demo-data bench accuracy clean
 
 demo: $(VENV)/installed
 	$(BIN)/forensics demo --output forensics-demo.html
@@ -38,9 +38,14 @@ practice: $(VENV)/developer
 	rm -rf practice
 	$(BIN)/python -m tests.support.practice practice
 
-# docs/causes.md, docs/schema.md, docs/cli.md, docs/forensics.1, ... from the code; a test compares them.
+# docs/causes.md, docs/schema.md, docs/cli.md, docs/forensics.1, ... from the code; a test compares them. Then the site.
 docs: $(VENV)/developer
 	$(BIN)/python -m tests.support.generated_docs
+	$(BIN)/python -m tests.support.site out/site
+
+# The documents as a site in out/site, offline; a link that leads nowhere ends it.
+site: $(VENV)/developer
+	$(BIN)/python -m tests.support.site out/site
 
 # fixtures/demo from the simulator; a test compares it.
 demo-data: $(VENV)/developer
