@@ -72,8 +72,7 @@ def validate() -> None:
 
 
 def _assignment(one: "Origin") -> str:
-    """A line of TOML; what is not set is a comment, since TOML has no word for it."""
-    if one.value is None:
-        return f"# {one.name} ="
-    value = str(one.value) if isinstance(one.value, Path) else one.value
-    return f"{one.name} = {json.dumps(value, ensure_ascii=False)}"
+    """A line of TOML; what is not set, for which TOML has no word, and a masked secret are comments."""
+    if one.value is None or one.is_secret:
+        return f"# {one.name} = {one.value or ''}".rstrip()
+    return f"{one.name} = {json.dumps(one.value, ensure_ascii=False, default=str)}"

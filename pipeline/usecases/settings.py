@@ -32,6 +32,11 @@ class Origin:
     value: object
     where: str
 
+    @property
+    def is_secret(self) -> bool:
+        """Whether the value is not shown."""
+        return self.value is MASK
+
 
 def origins(**flags: object) -> list[Origin]:
     """Every setting with its value and where that comes from; a flag of None is not given.
@@ -55,30 +60,33 @@ def origins(**flags: object) -> list[Origin]:
 
 def problems() -> list[str]:
     """A sentence for every unknown key, wrong value and unreadable file, of all places together."""
-    found = [f"{name}: no setting{_nearest(name, map(_variable, _names(Settings)))}" for name in _strays()]
+    found = [_unknown(name, _variable) for name in _strays()]
     try:
         found += _faults(_environment(), _variable)
     except ConfigError as problem:
         found.append(str(problem))
     for file in config.files():
         try:
-            found += _faults(_keys(file), f"{file}: {{}}".format)
+            found += [f"{file}: {fault}" for fault in _faults(_keys(file), str)]
         except ConfigError as problem:
             found.append(str(problem))
-    return found
+    return list(dict.fromkeys(found))
 
 
-def _faults(keys: Mapping[str, object], told: Callable[[str], str]) -> Iterator[str]:
-    """What is wrong with the keys of one place, named as that place names them."""
+def _faults(keys: Mapping[str, object], spelt: Callable[[str], str]) -> Iterator[str]:
+    """What is wrong with the keys of one place, which spells them in its own way."""
     try:
         _strict().model_validate(keys)
     except ValidationError as problem:
         for one in problem.errors(include_input=False, include_url=False):
-            name = ".".join(map(str, one["loc"]))
-            if one["type"] == "extra_forbidden":
-                yield f"{told(name)}: no setting{_nearest(name, _names(Settings))}"
-            else:
-                yield f"{told(name)}: {one['msg']}"
+            name = spelt(".".join(map(str, one["loc"])))
+            is_unknown = one["type"] == "extra_forbidden"
+            yield _unknown(name, spelt) if is_unknown else f"{name}: {one['msg']}"
+
+
+def _unknown(name: str, spelt: Callable[[str], str]) -> str:
+    near = get_close_matches(name, list(map(spelt, _names(Settings))), n=1)
+    return f"{name}: no setting" + (f"; did you mean {near[0]}?" if near else "")
 
 
 def _strict() -> type[BaseModel]:
@@ -86,11 +94,6 @@ def _strict() -> type[BaseModel]:
     fields = {name: (field.annotation, field) for name, field in Settings.model_fields.items()}
     model: type[BaseModel] = create_model("Place", __config__=ConfigDict(extra="forbid"), **fields)  # type: ignore[call-overload]  # fields of a model
     return model
-
-
-def _nearest(name: str, known: Iterator[str]) -> str:
-    near = get_close_matches(name, list(known), n=1)
-    return f"; did you mean {near[0]}?" if near else ""
 
 
 def _environment() -> dict[str, object]:

@@ -5,7 +5,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 from typer.testing import CliRunner
 
@@ -79,7 +79,35 @@ def test_a_secret_is_masked_and_its_place_is_told(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("FORENSICS_SLACK", "xoxb-very-secret")
     shown = show("--origin")
     assert "very-secret" not in shown
-    assert re.search(r'(?m)^slack = "\*+" +# FORENSICS_SLACK$', shown)
+    assert re.search(r"(?m)^# slack = \*+ +# FORENSICS_SLACK$", shown)
+    assert "slack" not in tomllib.loads(shown)
+
+
+@pytest.mark.usefixtures("user_file")
+def test_a_table_of_settings_is_shown_and_checked_key_by_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Mail(BaseModel):
+        model_config = ConfigDict(extra="forbid")
+        to: list[str] = Field(default_factory=list)
+        folder: Path = Path("mails")
+
+    class WithTable(Settings):
+        model_config = SettingsConfigDict(env_prefix="FORENSICS_", env_nested_delimiter="__", extra="forbid")
+        mail: Mail = Field(default_factory=Mail)
+
+    monkeypatch.setattr(config, "Settings", WithTable)
+    monkeypatch.setattr(settings, "Settings", WithTable)
+    Path("forensics.toml").write_text('[mail]\nto = ["a@example.org"]\n')
+    monkeypatch.setenv("FORENSICS_MAIL__FOLDER", "/mails")
+    shown = show("--origin")
+    assert re.search(r'(?m)^mail.to = \["a@example.org"\] +# forensics.toml$', shown)
+    assert re.search(r'(?m)^mail.folder = "/mails" +# FORENSICS_MAIL__FOLDER$', shown)
+    Path("forensics.toml").write_text("[mail]\nto = 3\nfoldr = 1\n")
+    monkeypatch.setenv("FORENSICS_MAIL__TOO", "x")
+    assert settings.problems() == [
+        "FORENSICS_MAIL__TOO: no setting; did you mean FORENSICS_MAIL__TO?",
+        "forensics.toml: mail.to: Input should be a valid list",
+        "forensics.toml: mail.foldr: no setting; did you mean mail.folder?",
+    ]
 
 
 @pytest.mark.parametrize("name", sorted(Settings.model_fields))
