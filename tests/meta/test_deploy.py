@@ -17,6 +17,8 @@ import yaml
 from botocore.validate import ParamValidator
 
 from pipeline import __version__
+from pipeline.config import Settings
+from pipeline.usecases import settings
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "docs" / "deploy"
@@ -212,3 +214,14 @@ def test_all_three_run_the_same_command() -> None:
     (in_pod,) = in_cluster()["CronJob"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
     (in_task,) = read("ecs-task-definition.json")["containerDefinitions"]
     assert in_pod["args"] == in_task["command"] == ["nightly"]
+
+
+def test_the_settings_of_the_examples_are_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    (container,) = read("ecs-task-definition.json")["containerDefinitions"]
+    for one in container["environment"]:
+        monkeypatch.setenv(one["name"], one["value"])
+    for one in container["secrets"]:
+        monkeypatch.setenv(one["name"], "https://example.org/")
+    monkeypatch.chdir(DEPLOY)
+    is_known = "nightly" in Settings.model_fields
+    assert [one for one in settings.problems() if is_known or "nightly" not in one.lower()] == []
