@@ -14,6 +14,7 @@ from typing import Any
 import botocore.session
 import pytest
 import yaml
+from botocore import xform_name
 from botocore.validate import ParamValidator
 
 from pipeline import __version__
@@ -169,6 +170,15 @@ def test_the_parts_of_the_manifest_fit_together() -> None:
     assert namespaces == {"forensics"}
 
 
+def test_the_settings_reach_the_pod_under_their_name() -> None:
+    (command,) = re.findall(r"(?m)^kubectl (create configmap .*)$", PAGE)
+    run = ran("kubectl", *command.split(), "--dry-run=client", "-o", "json")
+    assert run.returncode == 0, run.stderr
+    made = json.loads(run.stdout)
+    assert made["metadata"]["name"] == "forensics-nightly"
+    assert made["data"] == {"forensics.toml": (DEPLOY / "forensics.toml").read_text()}
+
+
 def test_the_role_trusts_the_service_account_and_nobody_else() -> None:
     account = in_cluster()["ServiceAccount"]["metadata"]
     (statement,) = read("irsa-trust-policy.json")["Statement"]
@@ -192,6 +202,8 @@ def test_the_service_model_takes_the_file_and_no_other_key(service: str, operati
     assert model.input_shape is not None
     report = ParamValidator().validate(read(name), model.input_shape)
     assert not report.has_errors(), report.generate_report()
+    command = xform_name(operation, "-")
+    assert f"aws {service} {command} --cli-input-json file://docs/deploy/{name}\n" in PAGE
     wrong = {**read(name), "nonsense": 1}
     assert ParamValidator().validate(wrong, model.input_shape).has_errors()
 
