@@ -22,6 +22,7 @@ RECIPE = "\trm -rf practice\n\t$(BIN)/python -m tests.support.practice practice\
 _DAY = date(2026, 3, 2)
 _REQUEST_ID = "9065d49b265fc484"
 _BLOCK = re.compile(r"(?s)```console\n(.*?)```\n")
+_DATE = re.compile(r"(?<!\d)(20\d\d)([-/]?)(0[1-9]|1[0-2])\2([0-2]\d|3[01])(?!\d)")
 _END = "~~ end of"
 _FINE = {0, 6}
 """Exit codes that the page may show: done, and done with something missing."""
@@ -98,8 +99,9 @@ def _moved(text: str, shift: timedelta) -> str:
     """Output with its dates moved, without progress and without blanks at the ends of lines."""
     lines = [line.rstrip() for line in text.splitlines() if not line.startswith("reading logs:")]
     text = "".join(f"{line}\n" for line in lines)
-    for form in ("%Y-%m-%d", "%Y%m%d", "%Y/%m/%d"):
-        text = text.replace(f"{_DAY - shift:{form}}", f"{_DAY:{form}}")
+    text = _DATE.sub(
+        lambda found: f"{date(*map(int, found.group(1, 3, 4))) + shift:%Y{found[2]}%m{found[2]}%d}", text
+    )
     text = re.sub(
         r"\b1-([0-9a-f]{8})-(?=[0-9a-f]{24}\b)",
         lambda found: f"1-{int(found[1], 16) + round(shift.total_seconds()):08x}-",
