@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test test-long lint unit fuzz docs sample demo-data bench accuracy clean
+.PHONY: demo practice test test-long lint unit fuzz docs site sample demo-data bench accuracy clean
 
 demo: $(VENV)/installed
 	$(BIN)/forensics demo --output forensics-demo.html
@@ -19,11 +19,11 @@ lint: $(VENV)/developer
 	$(BIN)/lint-imports
 	$(BIN)/sqlfluff lint --disable-progress-bar sql
 
-unit: $(VENV)/developer browser
+unit: $(VENV)/developer browser programs
 	$(BIN)/pytest -n 2 --dist worksteal -m "not long"
 
 # Everything that needs more than a few minutes.
-test-long: $(VENV)/developer browser
+test-long: $(VENV)/developer browser programs
 	$(BIN)/pytest -n 2 --dist worksteal
 
 # Looks for lines that the parser cannot take; what it learns stays in .fuzz, what breaks becomes .fuzz/crash-….
@@ -33,9 +33,19 @@ fuzz: $(VENV)/developer
 	mkdir -p .fuzz/corpus
 	$(BIN)/python -m tests.fuzz.line_parser -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=.fuzz/ .fuzz/corpus
 
-# docs/causes.md, docs/schema.md, docs/cli.md from the code; a test compares them.
+# An S3 bucket and an AWS account on loopback with the incident of docs/tutorial.md, until Ctrl-C.
+practice: $(VENV)/developer
+	rm -rf practice
+	$(BIN)/python -m tests.support.practice practice
+
+# docs/causes.md, docs/schema.md, docs/cli.md, docs/forensics.1, ... from the code; a test compares them. Then the site.
 docs: $(VENV)/developer
 	$(BIN)/python -m tests.support.generated_docs
+	$(BIN)/python -m tests.support.site out/site
+
+# The documents as a site in out/site, offline; a link that leads nowhere ends it.
+site: $(VENV)/developer
+	$(BIN)/python -m tests.support.site out/site
 
 # fixtures/demo from the simulator; a test compares it.
 demo-data: $(VENV)/developer
@@ -72,6 +82,13 @@ audit: $(VENV)/developer
 .PHONY: browser
 browser:
 	@command -v chromium >/dev/null || { $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy --no-install-recommends chromium; }
+
+# systemd verifies its units, the shells complete, groff reads the manual page.
+PROGRAMS := systemd-analyze:systemd zsh:zsh fish:fish groff:groff-base
+.PHONY: programs
+programs:
+	@for one in $(PROGRAMS); do command -v $${one%:*} >/dev/null || missing="$$missing $${one#*:}"; done; \
+	[ -z "$$missing" ] || { $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy --no-install-recommends $$missing; }
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -4,7 +4,7 @@ import os
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import (
@@ -16,18 +16,26 @@ from pydantic_settings import (
 )
 
 from pipeline.errors import ConfigError, UsageError
-from pipeline.model import Window
 from pipeline.redaction import SHORTEST_KEY, Mode
 from pipeline.schedule import Nightly
+
+if TYPE_CHECKING:
+    from pipeline.model import Window
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
 _ROLE_ARN = r"^arn:aws[a-z-]*:iam::\d{12}:role/.+$"
 
 
-def _user_config() -> Path:
+PREFIX = "FORENSICS_"
+NO_SETTINGS = frozenset({"FORENSICS_DEBUG"})
+"""Variables with the prefix that are read elsewhere."""
+
+
+def files() -> tuple[Path, Path]:
+    """The project's file and the user's; either may be missing. The first one wins."""
     base = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
-    return Path(base).expanduser() / "forensics" / "config.toml"
+    return Path("forensics.toml"), Path(base).expanduser() / "forensics" / "config.toml"
 
 
 def _user_data() -> Path:
@@ -39,7 +47,7 @@ class Settings(BaseSettings):
     """What a run may be told once instead of at every call."""
 
     model_config = SettingsConfigDict(
-        env_prefix="FORENSICS_", env_nested_delimiter="__", extra="forbid", hide_input_in_errors=True
+        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", hide_input_in_errors=True
     )
 
     store: Annotated[Path, Field(description="folder of the lake")] = Field(default_factory=_user_data)
@@ -92,8 +100,7 @@ class Settings(BaseSettings):
         return (
             init_settings,
             env_settings,
-            TomlConfigSettingsSource(settings_cls, Path("forensics.toml")),
-            TomlConfigSettingsSource(settings_cls, _user_config()),
+            *(TomlConfigSettingsSource(settings_cls, file) for file in files()),
         )
 
 
@@ -107,17 +114,19 @@ def load(**flags: object) -> Settings:
         return Settings(**{name: value for name, value in flags.items() if value is not None})  # type: ignore[arg-type]  # pydantic checks them
     except ValidationError as problem:
         faults = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in problem.errors())
-        raise ConfigError(f"settings: {faults}; look at FORENSICS_* and forensics.toml") from problem
-    except ValueError as problem:
-        raise ConfigError(f"settings: forensics.toml cannot be read: {problem}") from problem
+        raise ConfigError(f"settings: {faults}; forensics config validate says where") from problem
+    except (OSError, ValueError) as problem:
+        raise ConfigError(f"settings: forensics.toml or {files()[1]} cannot be read: {problem}") from problem
 
 
-def window(since: str | None, until: str | None, now: datetime) -> Window:
+def window(since: str | None, until: str | None, now: datetime) -> "Window":
     """A window from RFC 3339 instants or durations back from now (``90m``, ``24h``, ``7d``, ``2h30m``).
 
     Raises:
         UsageError: a text is neither, or the window is empty.
     """
+    from pipeline.model import Window  # noqa: PLC0415 - reading a setting need not wait for Arrow
+
     span = Window(_instant(since, "--since", now), _instant(until, "--until", now))
     if span.since and span.until and span.since >= span.until:
         raise UsageError(f"--since {since} is not before --until {until}")

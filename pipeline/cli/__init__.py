@@ -1,4 +1,7 @@
-"""The command line: options in, one use case, exit code out."""
+"""The command line: options in, one use case, exit code out.
+
+A command loads its use case when it runs: what only asks for help or the version waits for no library.
+"""
 
 import io
 import os
@@ -8,33 +11,25 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import duckdb
 import typer
 
-from pipeline import __version__, config
+from pipeline import config
 from pipeline.cli import compare, lake
 from pipeline.cli import options as opt
 from pipeline.cli.doctor import doctor
 from pipeline.cli.nightly import nightly
 from pipeline.cli.output import console, counted, remark, remark_on, remark_on_collections, sink
-from pipeline.cli.progress import PullProgress
+from pipeline.cli.settings import app as config_app
 from pipeline.cli.snapshot import snapshot
 from pipeline.cli.watch import watch
 from pipeline.errors import ForensicsError, UsageError
-from pipeline.report import audit as findings
-from pipeline.report import formats, rows, story, terminal
-from pipeline.report.facts import Summary
-from pipeline.report.summary import summarise
-from pipeline.usecases import thresholds
-from pipeline.usecases.ablation import ablate as leave_out_each
-from pipeline.usecases.audit import as_sarif
-from pipeline.usecases.audit import audit as audit_settings
-from pipeline.usecases.demo import demo as run_demo
-from pipeline.usecases.explain import explain as explain_request
-from pipeline.usecases.incident import Incident, Question, investigate
-from pipeline.usecases.pull import pull as pull_logs
+
+if TYPE_CHECKING:
+    from pipeline.cli.progress import PullProgress
+    from pipeline.report.facts import Summary
+    from pipeline.usecases.incident import Incident, Question
 
 FINDINGS = 3
 INCOMPLETE = 6
@@ -50,6 +45,7 @@ app = typer.Typer(
 )
 
 app.add_typer(lake.app)
+app.add_typer(config_app)
 app.command()(watch)
 app.command()(snapshot)
 app.command()(doctor)
@@ -89,6 +85,8 @@ def _version(
     ] = False,
 ) -> None:
     if version:
+        from pipeline import __version__
+
         typer.echo(f"forensics {__version__}")
         raise typer.Exit
 
@@ -125,6 +123,11 @@ def attribute(
       forensics attribute --logs ./alb-logs --format csv --output verdicts.csv
       forensics attribute --since 1h --fail-on 'scale_in>10' --fail-on 'errors>=100'
     """
+    from pipeline.report.summary import summarise
+    from pipeline.usecases import thresholds
+    from pipeline.usecases.ablation import ablate as leave_out_each
+    from pipeline.usecases.incident import investigate
+
     too_many = thresholds.read(fail_on or [], "--fail-on")
     settings = config.load(store=store, max_reject_share=max_reject_share)
     question = _question(logs, timeline, since, until, lb, aws=aws, keep_pages=keep_pages)
@@ -169,6 +172,8 @@ def pull(
       forensics pull --logs s3://my-logs/prefix --aws --since 24h
       forensics pull --logs s3://my-logs/prefix --redact truncate --store ./lake
     """
+    from pipeline.usecases.pull import pull as pull_logs
+
     settings = config.load(store=store, max_reject_share=max_reject_share, redact=redact)
     window = config.window(since, until, datetime.now(UTC))
     pulled = pull_logs(logs, timeline, window, lb, settings, _progress(quiet=quiet), aws=bool(aws))
@@ -210,6 +215,8 @@ def report(
       forensics report --logs ./alb-logs --timeline ./dumps
       forensics report --logs ./alb-logs --timeline ./dumps --images ./charts
     """
+    from pipeline.usecases.incident import investigate
+
     if images is not None:
         _refuse_without_browser()
     settings = config.load(store=store, max_reject_share=max_reject_share)
@@ -247,6 +254,10 @@ def explain(
       forensics explain 1-67891233-abcdef012345678912345678
       forensics explain 9065d49b265fc484 --logs ./alb-logs --timeline ./dumps
     """
+    from pipeline.report import story
+    from pipeline.usecases.explain import explain as explain_request
+    from pipeline.usecases.incident import investigate
+
     settings = config.load(store=store)
     question = _question(logs, timeline, since, until, lb, aws=aws, keep_pages=keep_pages)
     with investigate(question, settings, _progress(quiet=quiet)) as incident:
@@ -271,7 +282,7 @@ def audit(
     since: opt.Since = None,
     until: opt.Until = None,
     lb: opt.LoadBalancer = None,
-    output_format: Annotated[findings.AuditFormat, typer.Option("--format", help="How to print.")] = "table",
+    output_format: Annotated[opt.AuditFormat, typer.Option("--format", help="How to print.")] = "table",
     output: opt.Output = None,
     store: opt.Store = None,
     quiet: opt.Quiet = False,
@@ -283,6 +294,11 @@ def audit(
       forensics audit --since 7d
       forensics audit --logs ./alb-logs --timeline ./dumps --format sarif --output audit.sarif
     """
+    from pipeline.report import audit as findings
+    from pipeline.usecases.audit import as_sarif
+    from pipeline.usecases.audit import audit as audit_settings
+    from pipeline.usecases.incident import investigate
+
     settings = config.load(store=store)
     question = _question(logs, timeline, since, until, lb, aws=aws, keep_pages=keep_pages)
     with investigate(question, settings, _progress(quiet=quiet)) as incident:
@@ -325,6 +341,10 @@ def sql(
       forensics sql "select cause, count(*) from attributions group by 1" --logs ./alb-logs
       forensics sql < questions.sql
     """
+    import duckdb
+
+    from pipeline.usecases.incident import investigate
+
     settings = config.load(store=store)
     question = _question(logs, timeline, since, until, lb, aws=aws, keep_pages=keep_pages)
     with investigate(question, settings, _progress(quiet=quiet)) as incident:
@@ -349,6 +369,10 @@ def demo(
       forensics demo
       forensics demo --output /tmp/demo.html
     """
+    from pipeline.report import rows, terminal
+    from pipeline.report.summary import summarise
+    from pipeline.usecases.demo import demo as run_demo
+
     with run_demo(config.load()) as (incident, score):
         terminal.render(summarise(incident.engine), console())
         typer.echo()
@@ -366,19 +390,25 @@ def _question(
     *,
     aws: bool | None,
     keep_pages: Path | None,
-) -> Question:
+) -> "Question":
+    from pipeline.usecases.incident import Question
+
     if keep_pages is not None and aws is None:
         aws = True
     return Question(logs, timeline, config.window(since, until, datetime.now(UTC)), lb, aws, keep_pages)
 
 
-def _progress(*, quiet: bool) -> PullProgress | None:
+def _progress(*, quiet: bool) -> "PullProgress | None":
+    from pipeline.cli.progress import PullProgress
+
     return None if quiet else PullProgress()
 
 
 def _print(
-    incident: Incident, summary: Summary, output_format: opt.OutputFormat, output: Path | None
+    incident: "Incident", summary: "Summary", output_format: opt.OutputFormat, output: Path | None
 ) -> None:
+    from pipeline.report import formats, terminal
+
     if output_format == "table" and output is None:
         terminal.render(summary, console())
         return
@@ -391,7 +421,7 @@ def _print(
             formats.write(incident.attributions, summary, output_format, to)
 
 
-def _asked(question: Question) -> dict[str, str]:
+def _asked(question: "Question") -> dict[str, str]:
     """The question as it can be asked again: durations have become instants."""
     window = question.window
     given = {
@@ -404,7 +434,10 @@ def _asked(question: Question) -> dict[str, str]:
     return {name: str(value) for name, value in given.items() if value is not None}
 
 
-def _write_page(incident: Incident, path: Path, title: str, asked: Mapping[str, str] | None = None) -> None:
+def _write_page(
+    incident: "Incident", path: Path, title: str, asked: Mapping[str, str] | None = None
+) -> None:
+    from pipeline.report.summary import summarise
     from pipeline.usecases.report import write_report
 
     write_report(incident, summarise(incident.engine), path, title, asked)
@@ -416,21 +449,26 @@ def _refuse_without_browser() -> None:
     refuse_without_browser()
 
 
-def _write_images(incident: Incident, folder: Path) -> None:
+def _write_images(incident: "Incident", folder: Path) -> None:
     from pipeline.report import charts, images
+    from pipeline.report.summary import summarise
 
     for path in images.write_images(charts.drawn(incident.engine, summarise(incident.engine)), folder):
         typer.echo(str(path))
 
 
-def _answer(incident: Incident, query: str) -> None:
+def _answer(incident: "Incident", query: str) -> None:
+    import duckdb
+
+    from pipeline.report import rows
+
     try:
         rows.render_rows(incident.engine.ask(query), console())
     except duckdb.Error as problem:
         raise UsageError(f"sql: {problem}") from problem
 
 
-def _shell(incident: Incident) -> None:
+def _shell(incident: "Incident") -> None:
     remark(
         "tables: requests attributions gateway_errors candidates events lifetimes settings checks "
         "keepalive_estimates; Ctrl-D ends"
@@ -447,6 +485,6 @@ def _shell(incident: Incident) -> None:
             remark(str(problem))
 
 
-def _exit(incident: Incident) -> None:
+def _exit(incident: "Incident") -> None:
     if incident.is_incomplete:
         raise typer.Exit(INCOMPLETE)

@@ -8,10 +8,6 @@ import typer
 from pipeline import config
 from pipeline.cli import options as opt
 from pipeline.cli.output import console, sink
-from pipeline.cli.progress import PullProgress
-from pipeline.report import change
-from pipeline.usecases.diff import diff as compare_windows
-from pipeline.usecases.incident import Question
 
 Before = Annotated[str, typer.Argument(metavar="BEFORE", help="A span FROM..TO, or a file of attribute.")]
 After = Annotated[str, typer.Argument(metavar="AFTER", help="The later one; compared by its requests.")]
@@ -36,6 +32,11 @@ def diff(
       forensics diff 48h..24h 24h.. --logs s3://my-logs/prefix --timeline ./dumps
       forensics diff before.json after.json
     """
+    from pipeline.cli.progress import PullProgress
+    from pipeline.report import change
+    from pipeline.usecases.diff import diff as compare_windows
+    from pipeline.usecases.incident import Question
+
     asked = Question(logs, timeline, load_balancer=lb)
     progress = None if quiet else PullProgress()
     found = compare_windows(before, after, asked, config.load(store=store), datetime.now(UTC), progress)

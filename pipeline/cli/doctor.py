@@ -8,8 +8,6 @@ import typer
 from pipeline import config
 from pipeline.cli import options as opt
 from pipeline.cli.output import console, sink
-from pipeline.report import diagnosis
-from pipeline.usecases.doctor import doctor as examine
 
 INCOMPLETE = 6
 
@@ -37,6 +35,9 @@ def doctor(
       forensics doctor --lb shop --aws --cluster
       forensics doctor --logs s3://my-logs/prefix --timeline ./dumps
     """
+    from pipeline.report import diagnosis
+    from pipeline.usecases.doctor import doctor as examine
+
     settings = config.load(store=store)
     found = examine(settings, logs=logs, timeline=timeline, load_balancer=lb, aws=aws, cluster=cluster)
     if output_format == "json":

@@ -9,9 +9,7 @@ from pipeline import config
 from pipeline.cli import options as opt
 from pipeline.cli.output import remark
 from pipeline.errors import UsageError
-from pipeline.ingest.compaction import MIN_FILES
 from pipeline.report.safety import visible
-from pipeline.usecases import lake as usecases
 
 app = typer.Typer(
     name="lake",
@@ -29,6 +27,8 @@ def check(*, store: opt.Store = None) -> None:
 
     Examples: forensics lake check --store ./lake
     """
+    from pipeline.usecases import lake as usecases
+
     report = usecases.check(config.load(store=store))
     for finding in report.findings:
         typer.echo(visible(finding))
@@ -55,6 +55,8 @@ def repair(*, store: opt.Store = None) -> None:
 
     Examples: forensics lake repair --store ./lake
     """
+    from pipeline.usecases import lake as usecases
+
     keys = usecases.repair(config.load(store=store))
     for key in keys:
         typer.echo(visible(key))
@@ -69,12 +71,14 @@ def compact(
     store: opt.Store = None,
     min_files: Annotated[
         int, typer.Option(min=2, help="Hours of a load balancer with fewer files are left alone.")
-    ] = MIN_FILES,
+    ] = 4,
 ) -> None:
     """Merge the small files of finished hours, sorted by time; safe while others read.
 
     Examples: forensics lake compact --store ./lake
     """
+    from pipeline.usecases import lake as usecases
+
     done = usecases.compact(config.load(store=store), min_files)
     for problem in done.problems:
         remark(problem)
@@ -96,6 +100,8 @@ def expire(
 
     Examples: forensics lake expire --older-than 90d
     """
+    from pipeline.usecases import lake as usecases
+
     before = config.window(older_than, None, datetime.now(UTC)).since
     if before is None:
         raise UsageError("--older-than is empty; give an age such as 90d")

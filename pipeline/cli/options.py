@@ -13,6 +13,9 @@ OutputFormat = Literal["table", "json", "jsonl", "csv", "parquet", "md", "timesk
 StoryFormat = Literal["table", "json"]
 """How `explain` and `diff` print theirs."""
 
+AuditFormat = Literal["table", "json", "sarif"]
+"""How `audit` prints its findings."""
+
 Logs = Annotated[
     str | None,
     typer.Option(help="ALB access logs: s3://bucket/prefix, a folder, a file, or - for standard input."),

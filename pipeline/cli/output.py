@@ -5,15 +5,17 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 from rich.console import Console
 
-from pipeline.ingest.pull import PullSummary
 from pipeline.report.safety import visible
 from pipeline.report.whole_file import whole_file
-from pipeline.timeline.base import Problem
-from pipeline.timeline.collection import Collection
+
+if TYPE_CHECKING:
+    from pipeline.ingest.pull import PullSummary
+    from pipeline.timeline.base import Problem
+    from pipeline.timeline.collection import Collection
 
 _MOST_REMARKS = 20
 _FILE_WIDTH = 100
@@ -21,10 +23,18 @@ _LOGIN = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://)[^/\s@]+@")
 _MOST_LAYOUTS = 5
 
 
+class _Console(Console):
+    """A console whose reader may leave: rich would end the run with the exit code of a defect."""
+
+    def on_broken_pipe(self) -> None:
+        """Leave it to who started the command."""
+        raise BrokenPipeError
+
+
 def console(to: TextIO | None = None) -> Console:
     """Standard output, or a file; colour only on a terminal that has it, NO_COLOR respected."""
     width = None if to is None else _FILE_WIDTH
-    return Console(file=to, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
+    return _Console(file=to, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
 
 
 def remark(text: str) -> None:
@@ -48,7 +58,7 @@ def sink(output: Path | None) -> Iterator[BinaryIO]:
         yield file
 
 
-def remark_on(pulled: PullSummary | None, problems: list[Problem], discovered: str | None = None) -> None:
+def remark_on(pulled: "PullSummary | None", problems: "list[Problem]", discovered: str | None = None) -> None:
     """Say where logs were found and what was left out, rejected or damaged: nothing is dropped in silence."""
     if discovered is not None:
         remark(f"logs read from {discovered}, as the load balancer's attributes say")
@@ -71,7 +81,7 @@ def remark_on(pulled: PullSummary | None, problems: list[Problem], discovered: s
         remark(f"objects left out: {kinds}")
 
 
-def _news(pulled: PullSummary) -> str:
+def _news(pulled: "PullSummary") -> str:
     """One sentence about all numbers of fields that AWS does not document."""
     found = [
         f"{layout.rows:,} {kind} lines have {fields} fields (first in {layout.first_object})"
@@ -84,20 +94,20 @@ def _news(pulled: PullSummary) -> str:
     )
 
 
-def counted(pulled: PullSummary) -> str:
+def counted(pulled: "PullSummary") -> str:
     """Lines read, by what became of them: rows of each table, and rejected ones."""
     others = sorted(pulled.rows_of.keys() - {"requests"})
     rows = [f"{pulled.rows_of.get(name, 0):,} {name.replace('_', ' ')}" for name in ("requests", *others)]
     return f"{pulled.lines:,} lines = {' + '.join(rows)} + {pulled.rejected:,} rejected"
 
 
-def remark_on_collections(collections: Sequence[Collection]) -> None:
+def remark_on_collections(collections: "Sequence[Collection]") -> None:
     """Say what was asked of AWS, and how that compares with the budget; one line per account and region."""
     for collection in collections:
         _remark_on_collection(collection, several=len(collections) > 1)
 
 
-def _remark_on_collection(collection: Collection, *, several: bool) -> None:
+def _remark_on_collection(collection: "Collection", *, several: bool) -> None:
     whose = f" {collection.account}" if several and collection.account else ""
     retries = sum(call.retries for call in collection.calls)
     files = sum(len(call.files) for call in collection.calls if call.action == "s3:GetObject")

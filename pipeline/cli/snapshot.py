@@ -7,7 +7,6 @@ import typer
 from pipeline import config
 from pipeline.cli import options as opt
 from pipeline.cli.output import remark_on, remark_on_collections
-from pipeline.usecases.snapshot import snapshot as keep
 
 INCOMPLETE = 6
 
@@ -32,8 +31,10 @@ def snapshot(
       forensics snapshot --store ./lake
       forensics snapshot --lb shop --no-cluster
     """
+    from pipeline.usecases.snapshot import snapshot as take
+
     settings = config.load(store=store, redact=redact)
-    kept = keep(settings, lb, aws=aws, cluster=cluster)
+    kept = take(settings, lb, aws=aws, cluster=cluster)
     remark_on(None, kept.problems)
     remark_on_collections(kept.collections)
     listed = sum(one.objects for one in kept.cluster)

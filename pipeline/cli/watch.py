@@ -10,7 +10,6 @@ import typer
 
 from pipeline import config
 from pipeline.cli.output import remark
-from pipeline.usecases.watch import watch as run
 
 INCOMPLETE = 6
 INTERRUPTED = 130
@@ -38,6 +37,8 @@ def watch(
       forensics watch --output ./dumps/cluster --context production --for 2h
       forensics attribute --logs ./alb-logs --timeline ./dumps
     """
+    from pipeline.usecases.watch import watch as run
+
     duration = config.duration(for_, "--for") if for_ is not None else None
     stop, signals = threading.Event(), list[int]()
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from rich.console import Console
 from rich.padding import Padding
@@ -11,8 +11,6 @@ from rich.text import Text
 from pipeline import __version__
 from pipeline.report import wording
 from pipeline.report.safety import visible
-
-AuditFormat = Literal["table", "json", "sarif"]
 
 JSON_SCHEMA = 1
 """Raised when a field of the JSON document changes its meaning or goes."""

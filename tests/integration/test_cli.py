@@ -366,3 +366,17 @@ def test_the_wheel_in_an_empty_folder_works_like_the_checkout(tmp_path: Path) ->
         text=True,
     )
     assert where.stdout.strip() == str(place / "pipeline" / "sql")
+
+
+def test_a_reader_that_leaves_early_is_no_defect() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "pipeline", "audit", *LOGS, *TIMELINE, "-q"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+    ) as run:
+        assert run.stdout is not None
+        assert run.stderr is not None
+        run.stdout.close()
+        assert b"defect" not in run.stderr.read()
+    assert run.returncode == 0

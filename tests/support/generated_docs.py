@@ -30,6 +30,8 @@ from pipeline.timeline.cloudtrail_calls import CALLS
 from pipeline.timeline.kubernetes_api import RESOURCES, VERBS
 from pipeline.timeline.kubernetes_audit_fetch import ACTION as AUDIT_ACTION
 from pipeline.usecases.nightly_summary import RunSummary
+from tests.support import tutorial
+from tests.support.man_page import man_page
 
 AUDIT_LOG = "arn:aws:logs:*:*:log-group:/aws/eks/CLUSTER/cluster:*"
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,6 +48,8 @@ COMMANDS = (
     "snapshot",
     "doctor",
     "nightly",
+    "config show",
+    "config validate",
     "lake check",
     "lake compact",
     "lake expire",
@@ -75,7 +79,7 @@ def causes_page() -> str:
     """docs/causes.md: every verdict with its title, mechanism and remedy."""
     parts = ["# Causes\n", _NOTE, "## Classes of failure\n" + CLASSES, "## Verdicts\n"]
     for cause in causes.load():
-        statuses = ", ".join(map(str, cause.statuses))
+        statuses = _statuses(cause)
         parts.append(
             f"### {cause.id}\n\n**{cause.title}** ({statuses}). {cause.doc}\n\n"
             f"*Change:* {_with_places(cause.remedy)}.\n\n"
@@ -99,6 +103,41 @@ def _most_confidence(cause: causes.Cause) -> float:
 def _with_places(remedy: str) -> str:
     """A remedy with its placeholders as a reader expects them: <idle_timeout_s>."""
     return re.sub(r"[{](.*?)[}]", r"<\1>", remedy)
+
+
+def runbook_page() -> str:
+    """docs/runbook.md: what to do tonight is written by hand, what to change in the morning is the remedy."""
+    text = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
+    head, _, verdicts = text.partition("\n## Verdicts\n")
+    tonight = dict(re.findall(r"(?ms)^### (\w+)\n.*?^\*Tonight:\* (.*?)\n\n", verdicts))
+    known = {cause.id: (f"{cause.title} ({_statuses(cause)})", cause.remedy) for cause in causes.load()}
+    known[INSUFFICIENT] = (INSUFFICIENT_TITLE, INSUFFICIENT_REMEDY)
+    sections = [
+        f"### {name}\n\n**{title}.**\n\n*Tonight:* {tonight.get(name, '')}\n\n"
+        f"*In the morning:* {_with_places(remedy)}. {_further(name)}\n"
+        for name, (title, remedy) in sorted(known.items())
+    ]
+    urgent = sorted(name for name in known if tonight.get(name, "").startswith("**Act now"))
+    rows = {"act now": urgent, "it can wait": sorted(known.keys() - urgent)}
+    table = "".join(
+        f"| {what} | {', '.join(f'[{name}](#{name})' for name in names)} |\n" for what, names in rows.items()
+    )
+    head = re.sub(
+        r"(?s)(<!-- table -->\n).*?(<!-- /table -->)",
+        lambda m: f"{m[1]}| tonight | verdicts |\n|---|---|\n{table}{m[2]}",
+        head,
+    )
+    return "\n".join([f"{head}\n## Verdicts\n", *sections])
+
+
+def _statuses(cause: causes.Cause) -> str:
+    return ", ".join(map(str, cause.statuses))
+
+
+def _further(name: str) -> str:
+    """Where a verdict is explained, and which rules of the audit look for its setting."""
+    rules = [f"[{rule.id}](audit.md#{rule.id})" for rule in findings.rules() if name in rule.causes]
+    return f"More: [{name}](causes.md#{name})" + (f"; audit: {', '.join(rules)}." if rules else ".")
 
 
 def audit_page() -> str:
@@ -321,6 +360,7 @@ def nightly_schema() -> str:
 
 PAGES = {
     "docs/causes.md": causes_page,
+    "docs/runbook.md": runbook_page,
     "docs/audit.md": audit_page,
     "docs/schema.md": schema_page,
     "docs/attribute.schema.json": json_schema,
@@ -329,6 +369,7 @@ PAGES = {
     "docs/timeline.md": timeline_page,
     "docs/operations.md": operations_page,
     "docs/nightly.schema.json": nightly_schema,
+    "docs/forensics.1": man_page,
     "README.md": readme_page,
 }
 
@@ -338,6 +379,10 @@ def main() -> None:
     for name, page in PAGES.items():
         (ROOT / name).write_text(page(), encoding="utf-8")
         print(name)
+    with tempfile.TemporaryDirectory() as folder:
+        told = tutorial.retold(tutorial.PAGE.read_text(encoding="utf-8"), Path(folder))
+    tutorial.PAGE.write_text(told, encoding="utf-8")
+    print(tutorial.PAGE.relative_to(ROOT))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ through the command's own entry point. So 200 killed runs do not import everythi
 """
 
 import gzip
+import importlib
 import json
 import os
 import random
@@ -217,6 +218,11 @@ def _serve() -> None:
     """Answer orders on standard input until it ends."""
     from pipeline import cli
     from pipeline.cli import lake as lake_cli
+
+    for name in ("cli.progress", "report.summary", "usecases.incident", "usecases.lake", "usecases.pull"):
+        importlib.import_module(
+            f"pipeline.{name}"
+        )  # else each child would load it anew, and be killed doing so
 
     for line in sys.stdin:
         order = Order(**json.loads(line))

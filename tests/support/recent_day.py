@@ -29,10 +29,16 @@ class RecentDay:
     until: str
 
 
-def recent_day(folder: Path) -> RecentDay:
-    """Write the day below ``folder``."""
+def recent_day(folder: Path, end: np.datetime64 | None = None) -> RecentDay:
+    """Write the day below ``folder``.
+
+    Args:
+        folder: gets the day's folders.
+        end: when the day ends, UTC; an hour ago by default. Only a day from midnight to midnight is that
+            of the bundled incident, error for error: people come by the hour.
+    """
     world = story(DEMO_SEED)
-    end = np.datetime64("now").astype("datetime64[h]") - _HOUR
+    end = np.datetime64("now").astype("datetime64[h]") - _HOUR if end is None else end
     world.start = end - np.timedelta64(round(world.end), "s")
     generate(world, folder)
     aws = folder / "aws"
