@@ -434,9 +434,7 @@ def _asked(question: "Question") -> dict[str, str]:
     return {name: str(value) for name, value in given.items() if value is not None}
 
 
-def _write_page(
-    incident: "Incident", path: Path, title: str, asked: Mapping[str, str] | None = None
-) -> None:
+def _write_page(incident: "Incident", path: Path, title: str, asked: Mapping[str, str] | None = None) -> None:
     from pipeline.report.summary import summarise
     from pipeline.usecases.report import write_report
 

@@ -10,9 +10,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGURATION = ROOT / "docs" / "zensical.toml"
-PENDING = ("docs/operations.md", "docs/security.md")
-"""Pages that others link to before they are written: an empty one stands in."""
-
 _LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
 
 
@@ -52,9 +49,6 @@ def _stage(folder: Path) -> None:
         _copy(source, folder / name)
         for linked in _linked(source):
             _copy(linked, folder / linked.relative_to(ROOT))
-    for name in PENDING:
-        if not (folder / name).exists():
-            (folder / name).write_text(f"# {Path(name).stem.capitalize()}\n\nNot written yet.\n")
 
 
 def _linked(page: Path) -> Iterator[Path]:
