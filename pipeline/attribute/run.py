@@ -20,6 +20,7 @@ _TRAFFIC = ("pair_minutes", "target_minutes", "pair_rates", "sightings")
 _ERRORS = (
     "scoped_settings",
     "target_groups",
+    "backgrounds",
     "error_lines",
     "error_exposure",
     "gap_moments",

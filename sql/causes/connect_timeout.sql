@@ -3,7 +3,7 @@
 -- title = "Connecting to a target timed out, nothing in its life explains it"
 -- statuses = [504]
 -- rate = "episodic"
--- needs = ["episodes", "target_groups"]
+-- needs = ["backgrounds", "episodes"]
 -- sources = ["nodes"]
 -- remedy = "Find what drops packets between load balancer and target: security groups, network ACLs and routes of the target, its accept queue under load, its conntrack table"
 -- ///
@@ -35,17 +35,5 @@ where failure_class = 'connect_timeout'
 
 union all
 
-select
-    null as request_id,
-    null as cluster_id,
-    'all' as rate_group,
-    null as event_id,
-    null as lag_s,
-    cast(requests as double) as exposure,
-    0.0 as support,
-    1.0 as class_share,
-    2e-7 as prior_rate,
-    0.5 as prior_weight,
-    null as log_likelihood,
-    null as evidence
-from target_groups
+select * replace (2e-7 as prior_rate, 'all' as rate_group)
+from backgrounds

@@ -3,7 +3,7 @@
 -- title = "The target refused the connection, nothing in its life explains it"
 -- statuses = [502]
 -- rate = "episodic"
--- needs = ["episodes", "target_groups"]
+-- needs = ["backgrounds", "episodes"]
 -- sources = ["nodes"]
 -- remedy = "Find why nothing listened: an application restarting inside its container, a wrong port, a full backlog with tcp_abort_on_overflow; let readiness wait until it listens"
 -- ///
@@ -35,17 +35,5 @@ where failure_class = 'not_connected'
 
 union all
 
-select
-    null as request_id,
-    null as cluster_id,
-    'all' as rate_group,
-    null as event_id,
-    null as lag_s,
-    cast(requests as double) as exposure,
-    0.0 as support,
-    1.0 as class_share,
-    2e-7 as prior_rate,
-    0.5 as prior_weight,
-    null as log_likelihood,
-    null as evidence
-from target_groups
+select * replace (2e-7 as prior_rate, 'all' as rate_group)
+from backgrounds

@@ -4,7 +4,7 @@
 -- statuses = [504]
 -- rate = "episodic"
 -- ceiling = "medium"
--- needs = ["failure_runs", "gateway_errors", "target_groups"]
+-- needs = ["backgrounds", "failure_runs", "gateway_errors"]
 -- sources = []
 -- remedy = "Let the server compute Content-Length, or leave it out (chunked): compression or a proxy that changes the body after the header was set, a length in characters instead of bytes, a handler that aborts midway"
 -- ///
@@ -89,17 +89,5 @@ where
 
 union all
 
-select
-    null as request_id,
-    null as cluster_id,
-    target_group_arn as rate_group,
-    null as event_id,
-    null as lag_s,
-    cast(requests as double) as exposure,
-    0.0 as support,
-    1.0 as class_share,
-    1e-7 as prior_rate,
-    0.5 as prior_weight,
-    null as log_likelihood,
-    null as evidence
-from target_groups
+select * replace (1e-7 as prior_rate)
+from backgrounds

@@ -4,7 +4,7 @@
 -- statuses = [504]
 -- rate = "steady"
 -- ceiling = "medium"
--- needs = ["gateway_errors", "target_groups"]
+-- needs = ["backgrounds", "gateway_errors"]
 -- sources = []
 -- remedy = "Lower idle_timeout.timeout_seconds of the load balancer ({idle_timeout_s} s) below 350 s, or raise TcpEstablishedTimeout in the ConnectionTrackingSpecification of the target's network interface"
 -- ///
@@ -35,17 +35,5 @@ where
 
 union all
 
-select
-    null as request_id,
-    target_group_arn as cluster_id,
-    target_group_arn as rate_group,
-    null as event_id,
-    null as lag_s,
-    cast(requests as double) as exposure,
-    0.0 as support,
-    1.0 as class_share,
-    1e-6 as prior_rate,
-    0.5 as prior_weight,
-    null as log_likelihood,
-    null as evidence
-from target_groups
+select * replace (1e-6 as prior_rate)
+from backgrounds

@@ -3,7 +3,7 @@
 -- title = "The server closed an idle connection just as it was used again"
 -- statuses = [502]
 -- rate = "steady"
--- needs = ["gateway_errors", "idle_gap_fits", "target_groups"]
+-- needs = ["backgrounds", "gateway_errors", "idle_gap_fits"]
 -- sources = []
 -- remedy = "Set the server's keep-alive idle timeout to at least {safe_keepalive_s} s, 5 s above the load balancer's idle_timeout.timeout_seconds of {idle_timeout_s} s (Node.js server.keepAliveTimeout and headersTimeout, uvicorn --timeout-keep-alive, Jetty http.idleTimeout, nginx keepalive_timeout, ...), and restart it"
 -- ///
@@ -59,17 +59,5 @@ where
 
 union all
 
-select
-    null as request_id,
-    target_group_arn as cluster_id,
-    target_group_arn as rate_group,
-    null as event_id,
-    null as lag_s,
-    cast(requests as double) as exposure,
-    0.0 as support,
-    1.0 as class_share,
-    1e-5 as prior_rate,
-    0.5 as prior_weight,
-    null as log_likelihood,
-    null as evidence
-from target_groups
+select * replace (1e-5 as prior_rate)
+from backgrounds

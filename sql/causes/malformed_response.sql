@@ -4,7 +4,7 @@
 -- statuses = [502]
 -- rate = "episodic"
 -- ceiling = "medium"
--- needs = ["failure_runs", "gateway_errors", "target_groups"]
+-- needs = ["backgrounds", "failure_runs", "gateway_errors"]
 -- sources = []
 -- remedy = "Reproduce the path against the target with curl -v and fix what it sends: invalid status line or header characters, Content-Length together with Transfer-Encoding, a body on 204 or 304; roll back the version that began it"
 -- ///
@@ -43,17 +43,5 @@ where
 
 union all
 
-select
-    null as request_id,
-    null as cluster_id,
-    target_group_arn as rate_group,
-    null as event_id,
-    null as lag_s,
-    cast(requests as double) as exposure,
-    0.0 as support,
-    1.0 as class_share,
-    1e-9 as prior_rate,
-    0.5 as prior_weight,
-    null as log_likelihood,
-    null as evidence
-from target_groups
+select * replace (1e-9 as prior_rate)
+from backgrounds

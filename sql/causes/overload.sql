@@ -4,7 +4,7 @@
 -- statuses = [502, 504]
 -- rate = "episodic"
 -- ceiling = "medium"
--- needs = ["episodes", "gateway_errors", "strains", "target_groups"]
+-- needs = ["backgrounds", "episodes", "gateway_errors", "strains"]
 -- sources = []
 -- remedy = "Add targets or shed load before answers slow down: target tracking on ALBRequestCountPerTarget, a larger accept queue (net.core.somaxconn and the server's backlog), load_balancing.algorithm.type least_outstanding_requests; look at CPU, listen-queue drops and conntrack_allowance_exceeded of these targets"
 -- ///
@@ -87,17 +87,5 @@ from stretched
 
 union all
 
-select
-    null as request_id,
-    null as cluster_id,
-    target_group_arn as rate_group,
-    null as event_id,
-    null as lag_s,
-    cast(requests as double) as exposure,
-    0.0 as support,
-    1.0 as class_share,
-    2e-7 as prior_rate,
-    0.5 as prior_weight,
-    null as log_likelihood,
-    null as evidence
-from target_groups
+select * replace (2e-7 as prior_rate)
+from backgrounds

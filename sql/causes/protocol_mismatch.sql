@@ -4,7 +4,7 @@
 -- statuses = [502]
 -- rate = "episodic"
 -- ceiling = "medium"
--- needs = ["dead_spells", "gateway_errors", "target_groups"]
+-- needs = ["backgrounds", "dead_spells", "gateway_errors", "target_groups"]
 -- sources = ["changes"]
 -- remedy = "Give the target group the protocol and version of the port behind it: Protocol HTTPS for a TLS port, ProtocolVersion GRPC or HTTP2 only where the server speaks it (h2c), port of the container and not of a sidecar; both are fixed when it is created, so make a new target group"
 -- ///
@@ -42,17 +42,5 @@ where
 
 union all
 
-select
-    null as request_id,
-    null as cluster_id,
-    target_group_arn as rate_group,
-    null as event_id,
-    null as lag_s,
-    cast(requests as double) as exposure,
-    0.0 as support,
-    1.0 as class_share,
-    1e-9 as prior_rate,
-    0.5 as prior_weight,
-    null as log_likelihood,
-    null as evidence
-from target_groups
+select * replace (1e-9 as prior_rate)
+from backgrounds

@@ -4,7 +4,7 @@
 -- statuses = [502]
 -- rate = "episodic"
 -- ceiling = "medium"
--- needs = ["failure_runs", "gateway_errors", "target_groups"]
+-- needs = ["backgrounds", "failure_runs", "gateway_errors"]
 -- sources = []
 -- remedy = "Shrink the response headers below 32 KB in total: fewer and smaller Set-Cookie headers, session data on the server instead of in a cookie or JWT, shorter Content-Security-Policy"
 -- ///
@@ -49,17 +49,5 @@ where
 
 union all
 
-select
-    null as request_id,
-    null as cluster_id,
-    target_group_arn as rate_group,
-    null as event_id,
-    null as lag_s,
-    cast(requests as double) as exposure,
-    0.0 as support,
-    1.0 as class_share,
-    1e-9 as prior_rate,
-    0.5 as prior_weight,
-    null as log_likelihood,
-    null as evidence
-from target_groups
+select * replace (1e-9 as prior_rate)
+from backgrounds

@@ -3,7 +3,7 @@
 -- title = "The target did not answer within the idle timeout"
 -- statuses = [504]
 -- rate = "steady"
--- needs = ["gateway_errors", "target_groups"]
+-- needs = ["backgrounds", "gateway_errors"]
 -- sources = []
 -- remedy = "Make the slow endpoint answer sooner or asynchronously, or raise idle_timeout.timeout_seconds of the load balancer ({idle_timeout_s} s) above its slowest honest answer"
 -- ///
@@ -57,17 +57,5 @@ from weighed
 
 union all
 
-select
-    null as request_id,
-    target_group_arn as cluster_id,
-    target_group_arn as rate_group,
-    null as event_id,
-    null as lag_s,
-    cast(requests as double) as exposure,
-    0.0 as support,
-    1.0 as class_share,
-    1e-6 as prior_rate,
-    0.5 as prior_weight,
-    null as log_likelihood,
-    null as evidence
-from target_groups
+select * replace (1e-6 as prior_rate)
+from backgrounds

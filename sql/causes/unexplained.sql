@@ -3,7 +3,7 @@
 -- title = "Nothing that we know of explains it"
 -- statuses = [502, 504]
 -- rate = "steady"
--- needs = ["gateway_errors", "idle_gap_fits", "settings", "target_groups"]
+-- needs = ["backgrounds", "gateway_errors", "idle_gap_fits", "settings"]
 -- sources = []
 -- remedy = "Look at the evidence of a few of these requests; add the timeline sources that are missing and attribute again"
 -- ///
@@ -67,17 +67,5 @@ where gateway_errors.failure_class not in ('target_answered', 'lambda')
 
 union all
 
-select
-    null as request_id,
-    target_group_arn as cluster_id,
-    target_group_arn as rate_group,
-    null as event_id,
-    null as lag_s,
-    cast(requests as double) as exposure,
-    0.0 as support,
-    1.0 as class_share,
-    1e-5 as prior_rate,
-    0.5 as prior_weight,
-    null as log_likelihood,
-    null as evidence
-from target_groups
+select * replace (1e-5 as prior_rate)
+from backgrounds

@@ -4,7 +4,7 @@
 -- statuses = [502]
 -- rate = "steady"
 -- ceiling = "medium"
--- needs = ["gateway_errors", "target_groups", "wait_piles"]
+-- needs = ["backgrounds", "gateway_errors", "wait_piles"]
 -- sources = []
 -- remedy = "Align the server's request timeout with the load balancer's idle_timeout.timeout_seconds ({idle_timeout_s} s): gunicorn --timeout (30 s), uWSGI harakiri, php-fpm request_terminate_timeout, Node.js server.requestTimeout, uWebSockets idleTimeout (10 s); or make the slow endpoint asynchronous"
 -- ///
@@ -39,17 +39,5 @@ where
 
 union all
 
-select
-    null as request_id,
-    target_group_arn as cluster_id,
-    target_group_arn as rate_group,
-    null as event_id,
-    null as lag_s,
-    cast(requests as double) as exposure,
-    0.0 as support,
-    1.0 as class_share,
-    5e-7 as prior_rate,
-    0.5 as prior_weight,
-    null as log_likelihood,
-    null as evidence
-from target_groups
+select * replace (5e-7 as prior_rate)
+from backgrounds

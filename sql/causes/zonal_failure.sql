@@ -4,7 +4,7 @@
 -- statuses = [502, 504]
 -- rate = "episodic"
 -- ceiling = "medium"
--- needs = ["gateway_errors", "target_groups", "target_zones", "zone_outages"]
+-- needs = ["backgrounds", "gateway_errors", "target_zones", "zone_outages"]
 -- sources = []
 -- remedy = "Shift traffic away from the zone (Amazon Application Recovery Controller zonal shift, zonal_shift.config.enabled), keep load_balancing.cross_zone.enabled and enough targets in every zone; check AWS Health for the zone named in the evidence"
 -- ///
@@ -73,17 +73,5 @@ from zonal
 
 union all
 
-select
-    null as request_id,
-    null as cluster_id,
-    'all' as rate_group,
-    null as event_id,
-    null as lag_s,
-    cast(requests as double) as exposure,
-    0.0 as support,
-    1.0 as class_share,
-    1e-8 as prior_rate,
-    0.5 as prior_weight,
-    null as log_likelihood,
-    null as evidence
-from target_groups
+select * replace (1e-8 as prior_rate, 'all' as rate_group)
+from backgrounds
