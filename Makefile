@@ -20,11 +20,11 @@ lint: $(VENV)/developer
 	$(BIN)/sqlfluff lint --disable-progress-bar sql
 
 unit: $(VENV)/developer browser programs
-	$(BIN)/pytest -n 2 --dist worksteal -m "not long"
+	$(BIN)/pytest -n 3 --dist worksteal -m "not long"
 
 # Everything that needs more than a few minutes.
 test-long: $(VENV)/developer browser programs
-	$(BIN)/pytest -n 2 --dist worksteal
+	$(BIN)/pytest -n 3 --dist worksteal
 
 # Looks for lines that the parser cannot take; what it learns stays in .fuzz, what breaks becomes .fuzz/crash-….
 FUZZ_SECONDS ?= 600

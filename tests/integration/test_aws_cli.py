@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -207,7 +207,9 @@ def test_the_last_day_from_bucket_and_aws_alone_is_what_files_and_dumps_tell(
     for path in sorted(day.logs.rglob("*")):
         if path.is_file():
             folder.put(path.relative_to(day.logs).as_posix(), path.read_bytes())
-    last_day = ("--lb", "shop", "--since", "24h")
+    # An instant for both: a day ago moves on while the first of them runs.
+    since = datetime.now(UTC) - timedelta(hours=24)
+    last_day = ("--lb", "shop", "--since", since.isoformat(timespec="seconds"))
     with replay(day.aws) as aws:
         environment = {**aws.environment(), **server.environment()}
         run = attribute("--logs", folder.uri, "--aws", *last_day, **environment)

@@ -1,6 +1,5 @@
 """docs/operations.md: commands are run as printed, settings are taken, the snippet checks signatures."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -16,6 +15,7 @@ from pipeline.notify.webhook import signature
 from pipeline.schedule import Nightly
 from pipeline.usecases.nightly_summary import StageName
 from tests.support.generated_docs import ROOT
+from tests.support.nightly_runs import without_store
 
 PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 MARK = "\0"
@@ -51,7 +51,7 @@ def test_the_commands_print_what_the_page_says(tmp_path: Path) -> None:
         text=True,
         check=False,
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100", "NO_COLOR": "1"},
+        env=without_store() | {"PYTHONPATH": str(ROOT), "COLUMNS": "100", "NO_COLOR": "1"},
         timeout=300,
     )
     printed = run.stdout.split(MARK)[: len(commands)]

@@ -59,6 +59,11 @@ def nightly(*words: str, **environment: str) -> Ended:
     return nightly_in(ROOT, *words, **environment)
 
 
+def without_store() -> dict[str, str]:
+    """The environment of a process whose store stands in its forensics.toml."""
+    return {name: value for name, value in os.environ.items() if name != "FORENSICS_STORE"}
+
+
 def nightly_in(folder: Path, *words: str, **environment: str) -> Ended:
     """The same in another folder, whose forensics.toml counts."""
     run = subprocess.run(
@@ -67,7 +72,7 @@ def nightly_in(folder: Path, *words: str, **environment: str) -> Ended:
         text=True,
         check=False,
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        env=without_store() | {"PYTHONPATH": str(ROOT), **environment},
         timeout=300,
     )
     lines = [json.loads(line) for line in run.stderr.splitlines() if line.startswith("{")]

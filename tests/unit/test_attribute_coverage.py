@@ -16,7 +16,7 @@ ARN = "arn:aws:elasticloadbalancing:eu-west-1:111122223333:targetgroup/web/1"
 
 def missing(arn: str | None, **place: Any) -> list[str]:  # noqa: ANN401 - columns of COVERAGE
     errors = pl.DataFrame(
-        [{"failure_class": "connect_timeout", "failed_at": NOON, "target_group_arn": arn}],
+        [{"failure_class": "tls_timeout", "failed_at": NOON, "target_group_arn": arn}],
         schema_overrides={"target_group_arn": pl.String},
     )
     hour = timedelta(hours=1)
