@@ -19,7 +19,11 @@ uploads as (
 
     select
         *,
-        received_bytes / mean_received_bytes as received_share
+        received_bytes / typical_received_bytes as received_share,
+        count(*) over (partition by target_group_arn) as cuts,
+        avg(ln(greatest(received_bytes, 1) / typical_received_bytes)) over (
+            partition by target_group_arn
+        ) as mean_log_share
     from gateway_errors
     where
         failure_class = 'closed_midway'
@@ -42,19 +46,14 @@ select
     cast(null as double) as prior_rate,
     cast(null as double) as prior_weight,
     ln(uploads.target_rate) + ln(0.5)
-    -- Bytes of a truncated body against those of a whole one, whose sizes scatter widely (log-normal, one nat).
-    + case
-        when uploads.received_share < 0.1 then ln(3.0)
-        when uploads.received_share < 0.25 then ln(1.7)
-        when uploads.received_share < 0.5 then 0.0
-        when uploads.received_share < 1.0 then ln(0.8)
-        else ln(0.57)
-    end
+    -- What came of truncated bodies is a fraction (0.8 nats less on average) of what comes of whole ones, whose sizes
+    -- scatter by a nat. All cuts of the target group tell together: ten are enough.
+    + greatest(least(least(uploads.cuts, 10) * (-0.8 * uploads.mean_log_share - 0.32), 3.0), -3.0)
     -- A read timeout is a constant, too.
     + ln(greatest(coalesce(wait_piles.pile_ratio, 1.0), 1.0)) as log_likelihood,
     printf(
-        'cut %.1f s after dispatch with %.0f %% of the bytes that its path usually receives',
-        uploads.waited_s, 100.0 * uploads.received_share
+        'cut %.1f s after dispatch with %.0f %% of the bytes that its path usually gets (%.0f %% over %d cuts)',
+        uploads.waited_s, 100.0 * uploads.received_share, 100.0 * exp(uploads.mean_log_share), uploads.cuts
     ) as evidence
 from uploads
 left join wait_piles

@@ -44,6 +44,7 @@ select
     error_waits.slow_answers_on_path,
     error_waits.clients_gone_on_path,
     path_sizes.mean_received_bytes,
+    path_sizes.typical_received_bytes,
     6.0 + (error_lines.received_bytes + coalesce(path_sizes.mean_sent_bytes, 0.0)) / 1460.0 as packets,
     seconds_between(pair_gaps.last_completed_at, error_lines.began_at) as gap_s,
     seconds_between(holders.joined_at, error_lines.began_at) as target_age_s,

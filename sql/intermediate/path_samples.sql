@@ -1,5 +1,5 @@
 -- Grain: one row per target group, path and ten minutes: answered requests in a sample of one in 53, their
--- bytes, and all WebSockets. Paths are costly to cut out, so it is done once, and only for these.
+-- bytes (and their logarithms), and all WebSockets. Paths are costly to cut out, so it is done once, and only for these.
 
 select
     target_group_arn,
@@ -8,7 +8,8 @@ select
     count(*) filter (where type not in ('ws', 'wss')) as answers,
     count(*) filter (where type in ('ws', 'wss')) as sockets,
     sum(received_bytes) filter (where type not in ('ws', 'wss')) as received_bytes,
-    sum(sent_bytes) filter (where type not in ('ws', 'wss')) as sent_bytes
+    sum(sent_bytes) filter (where type not in ('ws', 'wss')) as sent_bytes,
+    sum(ln(greatest(received_bytes, 1))) filter (where type not in ('ws', 'wss')) as log_received_bytes
 from requests
 where
     (in_sample(time, 53) or type in ('ws', 'wss'))
