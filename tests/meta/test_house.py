@@ -107,7 +107,7 @@ def test_what_log_and_timeline_cannot_prove_has_a_ceiling(name: str, ceiling: st
 def test_a_cause_file_returns_the_contract(name: str) -> None:
     final = queries.read(name).split("\n)\n")[-1]
     named = set(re.findall(r"\bas ([a-z_]+)[,\n]", final)) | set(
-        re.findall(r"^    ([a-z_]+),?$", final, re.MULTILINE)
+        re.findall(r"^    (?:[a-z_]+[.])?([a-z_]+),?$", final, re.MULTILINE)
     )
     assert named >= COLUMNS
 
