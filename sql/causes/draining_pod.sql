@@ -50,10 +50,7 @@ near as (
         on
             gateway_errors.failed_at >= seconds_after(ends.drain_started_at, -3.0)
             and gateway_errors.began_at <= seconds_after(ends.left_at, 65.0 + ends.left_uncertainty_s)
-            and (
-                gateway_errors.vpc_id is null or ends.vpc_id is null
-                or gateway_errors.vpc_id = ends.vpc_id
-            )
+            and may_share_vpc(gateway_errors.vpc_id, ends.vpc_id)
     left join bursts
         on gateway_errors.request_id = bursts.request_id
     where

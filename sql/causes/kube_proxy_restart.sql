@@ -20,6 +20,7 @@ restarts as (
         events.occurred_at,
         events.uncertainty_s,
         lifetimes.private_ip,
+        lifetimes.vpc_id,
         events.node_name
     from events
     inner join lifetimes
@@ -49,6 +50,7 @@ near as (
     inner join restarts
         on
             gateway_errors.target_ip = restarts.private_ip
+            and may_share_vpc(gateway_errors.vpc_id, restarts.vpc_id)
             and gateway_errors.began_at between seconds_after(restarts.occurred_at, -20.0)
             and seconds_after(restarts.occurred_at, 20.0)
     where

@@ -126,7 +126,9 @@ placed as (
         end as stretch_requests
     from near
     inner join target_zones
-        on near.target_ip = target_zones.private_ip
+        on
+            near.target_group_arn = target_zones.target_group_arn
+            and near.target_ip = target_zones.target_ip
     inner join zone_outages
         on
             near.elb = zone_outages.elb

@@ -3,7 +3,7 @@
 -- title = "A process or host behind the load balancer died"
 -- statuses = [502, 504]
 -- rate = "per_event"
--- needs = ["bursts", "events", "gateway_errors", "lifetimes", "pair_minutes", "service_ports"]
+-- needs = ["bursts", "events", "gateway_errors", "lifetimes", "pair_minutes", "service_ports", "target_groups"]
 -- sources = ["pods", "nodes"]
 -- remedy = "Unavoidable in the instant; make it rarer and smaller: raise the memory limit or fix the leak (OOMKilled), run more replicas spread over nodes, shorten health-check interval and threshold"
 -- ///
@@ -22,6 +22,7 @@ crashes as (
         events.uncertainty_s,
         events.pod_name,
         events.reason,
+        coalesce(pods.vpc_id, events.vpc_id) as vpc_id,
         coalesce(pods.private_ip, events.pod_ip) as pod_ip,
         coalesce(pods.service, events.service, '') as service,
         coalesce(events.pod_uid, events.pod_name, events.event_id)
@@ -63,6 +64,7 @@ near_crashes as (
         on
             gateway_errors.failed_at >= seconds_after(crashes.occurred_at, -4.0 - crashes.uncertainty_s)
             and gateway_errors.began_at <= seconds_after(crashes.occurred_at, 75.0 + crashes.uncertainty_s)
+            and may_share_vpc(gateway_errors.vpc_id, crashes.vpc_id)
     where gateway_errors.failure_class in ('closed_midway', 'closed_at_once', 'not_connected')
 
 ),
@@ -102,6 +104,7 @@ losses as (
     select
         lifetime_id,
         private_ip,
+        vpc_id,
         node_name,
         coalesce(node_group, asg_name, '') as node_group,
         left_at,
@@ -126,11 +129,28 @@ pods_on_lost_nodes as (
         on
             pods.kind = 'pod'
             and losses.node_name = pods.node_name
+            and may_share_vpc(losses.vpc_id, pods.vpc_id)
             and (pods.joined_at is null or losses.left_at >= pods.joined_at)
             and (
                 pods.left_at is null
                 or pods.left_at >= seconds_after(losses.left_at, -900.0 - losses.uncertainty_s)
             )
+
+),
+
+addresses as (
+
+    select
+        lifetime_id,
+        private_ip
+    from losses
+
+    union
+
+    select
+        lifetime_id,
+        private_ip
+    from pods_on_lost_nodes
 
 ),
 
@@ -142,18 +162,19 @@ places as (
         pair_minutes.target_ip,
         max(pair_minutes.last_answered_at) as last_answered_at
     from losses
-    left join pods_on_lost_nodes
-        on losses.lifetime_id = pods_on_lost_nodes.lifetime_id
+    inner join addresses
+        on losses.lifetime_id = addresses.lifetime_id
     inner join pair_minutes
         on
-            (
-                losses.private_ip = pair_minutes.target_ip
-                or pods_on_lost_nodes.private_ip = pair_minutes.target_ip
-            )
+            addresses.private_ip = pair_minutes.target_ip
             and pair_minutes.last_answered_at between seconds_after(
                 losses.left_at, -900.0 - losses.uncertainty_s
             )
             and seconds_after(losses.left_at, losses.uncertainty_s)
+    inner join target_groups
+        on
+            pair_minutes.target_group_arn = target_groups.target_group_arn
+            and may_share_vpc(target_groups.vpc_id, losses.vpc_id)
     group by losses.lifetime_id, pair_minutes.target_ip
 
 ),
@@ -201,6 +222,7 @@ near_losses as (
         on
             gateway_errors.failed_at >= seconds_after(silences.lost_at, -70.0 - silences.uncertainty_s)
             and gateway_errors.began_at <= seconds_after(silences.left_at, 70.0 + silences.uncertainty_s)
+            and may_share_vpc(gateway_errors.vpc_id, silences.vpc_id)
     left join pods_on_lost_nodes
         on
             silences.lifetime_id = pods_on_lost_nodes.lifetime_id

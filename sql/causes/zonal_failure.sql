@@ -25,7 +25,9 @@ zonal as (
         zone_outages.*
     from gateway_errors
     inner join target_zones
-        on gateway_errors.target_ip = target_zones.private_ip
+        on
+            gateway_errors.target_group_arn = target_zones.target_group_arn
+            and gateway_errors.target_ip = target_zones.target_ip
     inner join zone_outages
         on
             gateway_errors.elb = zone_outages.elb

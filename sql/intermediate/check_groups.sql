@@ -15,8 +15,12 @@ of_nodes as (
 
     select distinct target_minutes.target_group_arn
     from target_minutes
+    inner join target_groups
+        on target_minutes.target_group_arn = target_groups.target_group_arn
     inner join lifetimes
-        on target_minutes.target_ip = lifetimes.private_ip
+        on
+            target_minutes.target_ip = lifetimes.private_ip
+            and may_share_vpc(target_groups.vpc_id, lifetimes.vpc_id)
     where lifetimes.kind = 'node'
 
 )

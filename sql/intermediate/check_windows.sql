@@ -39,6 +39,7 @@ subjects as (
         spans.core_opens_s,
         spans.core_closes_s,
         coalesce(lifetimes.private_ip, events.pod_ip, events.private_ip) as address,
+        coalesce(lifetimes.vpc_id, events.vpc_id) as vpc_id,
         coalesce(lifetimes.node_name, events.node_name) as node_name,
         coalesce(lifetimes.service, events.service) as service,
         coalesce(lifetimes.kind, case when events.pod_name is null then 'node' else 'pod' end) as kind,
@@ -69,8 +70,11 @@ pod_targets as (
 
     select distinct
         target_minutes.target_group_arn,
-        target_minutes.target_ip
+        target_minutes.target_ip,
+        target_groups.vpc_id
     from target_minutes
+    inner join target_groups
+        on target_minutes.target_group_arn = target_groups.target_group_arn
     inner join check_groups
         on
             target_minutes.target_group_arn = check_groups.target_group_arn
@@ -110,7 +114,9 @@ on_pods as (
         pod_targets.target_ip as at_target
     from subjects
     inner join pod_targets
-        on subjects.address = pod_targets.target_ip
+        on
+            subjects.address = pod_targets.target_ip
+            and may_share_vpc(subjects.vpc_id, pod_targets.vpc_id)
 
     union
 
@@ -124,6 +130,7 @@ on_pods as (
             subjects.kind = 'node'
             and lifetimes.kind = 'pod'
             and subjects.node_name = lifetimes.node_name
+            and may_share_vpc(subjects.vpc_id, lifetimes.vpc_id)
             and coalesce(
                 lifetimes.joined_at <= seconds_after(subjects.happened_at, 200.0), true
             )
@@ -131,7 +138,9 @@ on_pods as (
                 lifetimes.left_at >= seconds_after(subjects.happened_at, -200.0), true
             )
     inner join pod_targets
-        on lifetimes.private_ip = pod_targets.target_ip
+        on
+            lifetimes.private_ip = pod_targets.target_ip
+            and may_share_vpc(lifetimes.vpc_id, pod_targets.vpc_id)
 
 ),
 

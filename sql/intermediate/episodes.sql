@@ -5,54 +5,57 @@
 
 with
 
-hosts as (
+ports as (
 
-    -- A host with one port is its target.
-    select target_ip
-    from (
-        select distinct
-            target_group_arn,
-            target_ip,
-            target_port
-        from target_minutes
-    ) as ports
-    group by target_ip
-    having count(*) > 1
+    select distinct
+        target_minutes.target_group_arn,
+        target_minutes.target_ip,
+        target_minutes.target_port,
+        -- Within account, region and VPC an address is one machine.
+        concat_ws(
+            ' ',
+            split_part(target_minutes.target_group_arn, ':', 5),
+            split_part(target_minutes.target_group_arn, ':', 4),
+            target_groups.vpc_id,
+            target_minutes.target_ip
+        ) as host
+    from target_minutes
+    inner join target_groups
+        on target_minutes.target_group_arn = target_groups.target_group_arn
 
 ),
 
 places as (
 
-    select distinct
+    select
         'target' as scope,
         target_group_arn,
         target_ip,
         target_port,
         target_group_arn || ' ' || target_ip || ':' || cast(target_port as varchar) as place
-    from target_minutes
-    where target_group_arn is not null
+    from ports
 
     union all
 
-    select distinct
+    select
         'group' as scope,
         target_group_arn,
         target_ip,
         target_port,
         target_group_arn as place
-    from target_minutes
-    where target_group_arn is not null
+    from ports
 
     union all
 
-    select distinct
+    -- A host with one port is its target.
+    select
         'host' as scope,
         target_group_arn,
         target_ip,
         target_port,
-        target_ip as place
-    from target_minutes
-    where target_group_arn is not null and target_ip in (select hosts.target_ip from hosts)
+        host as place
+    from ports
+    qualify count(*) over (partition by host) > 1
 
 ),
 

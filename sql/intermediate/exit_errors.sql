@@ -14,6 +14,7 @@ pods_on_node as (
         on
             pods.kind = 'pod'
             and node_exits.node_name = pods.node_name
+            and may_share_vpc(node_exits.vpc_id, pods.vpc_id)
             and (pods.joined_at is null or node_exits.left_at >= pods.joined_at)
             and (
                 pods.left_at is null
@@ -46,10 +47,7 @@ near as (
             gateway_errors.failed_at >= seconds_after(node_exits.left_at, -10.0 - node_exits.uncertainty_s)
             and gateway_errors.began_at <= seconds_after(node_exits.left_at, 200.0 + node_exits.uncertainty_s)
             -- A node of another VPC forwards nothing, whatever its address.
-            and (
-                gateway_errors.vpc_id is null or node_exits.vpc_id is null
-                or gateway_errors.vpc_id = node_exits.vpc_id
-            )
+            and may_share_vpc(gateway_errors.vpc_id, node_exits.vpc_id)
     where
         gateway_errors.failure_class in (
             'closed_midway', 'closed_at_once', 'not_connected', 'connect_timeout', 'tls_timeout', 'no_answer'

@@ -18,11 +18,7 @@ holders as (
     inner join lifetimes
         on
             error_lines.target_ip = lifetimes.private_ip
-            and (
-                error_lines.vpc_id is null
-                or lifetimes.vpc_id is null
-                or error_lines.vpc_id = lifetimes.vpc_id
-            )
+            and may_share_vpc(error_lines.vpc_id, lifetimes.vpc_id)
             and (
                 lifetimes.joined_at is null
                 or lifetimes.joined_at

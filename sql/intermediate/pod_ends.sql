@@ -25,6 +25,7 @@ left join lifetimes as nodes
     on
         nodes.kind = 'node'
         and pods.node_name = nodes.node_name
+        and may_share_vpc(pods.vpc_id, nodes.vpc_id)
         and nodes.left_at is not null
         and abs(seconds_between(pods.left_at, nodes.left_at))
         <= 180.0 + coalesce(nodes.left_uncertainty_s, 0.0)

@@ -18,7 +18,9 @@ by_target as (
         target_minutes.gateway_errors
     from target_minutes
     inner join target_zones
-        on target_minutes.target_ip = target_zones.private_ip
+        on
+            target_minutes.target_group_arn = target_zones.target_group_arn
+            and target_minutes.target_ip = target_zones.target_ip
 
 ),
 

@@ -26,7 +26,9 @@ traffic_of_zones as (
     left join balancer_zones
         on pair_minutes.elb_node_ip = balancer_zones.elb_node_ip
     left join target_zones
-        on pair_minutes.target_ip = target_zones.private_ip
+        on
+            pair_minutes.target_group_arn = target_zones.target_group_arn
+            and pair_minutes.target_ip = target_zones.target_ip
     group by balancer_zones.zone, target_zones.zone
 
 ),
@@ -41,7 +43,9 @@ errors_of_zones as (
     left join balancer_zones
         on gateway_errors.elb_node_ip = balancer_zones.elb_node_ip
     left join target_zones
-        on gateway_errors.target_ip = target_zones.private_ip
+        on
+            gateway_errors.target_group_arn = target_zones.target_group_arn
+            and gateway_errors.target_ip = target_zones.target_ip
     where gateway_errors.target_ip is not null
     group by balancer_zones.zone, target_zones.zone
 

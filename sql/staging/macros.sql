@@ -13,6 +13,9 @@ create or replace macro is_of_place(arn, account, region) as (
     and coalesce(region = nullif(split_part(arn, ':', 4), ''), true)
 );
 
+-- Whether two addresses can be of one VPC; where either VPC is unknown they can.
+create or replace macro may_share_vpc(vpc, other) as coalesce(vpc = other, true);
+
 -- Whole minutes since 1970, the key for joins by nearness.
 create or replace macro minute_of(instant) as epoch_us(instant) // 60000000;
 
