@@ -8,7 +8,7 @@ from pipeline.ingest.layout import LONGEST
 from pipeline.ingest.parsed import Parsed
 
 _REJECTS, _REJECTS_A_ROW = 1_000_000, 9
-_BYTES, _BYTES_A_ROW = 256 << 20, LONGEST
+_BYTES, _BYTES_A_ROW = 512 << 20, LONGEST
 
 
 class Allowance:

@@ -83,7 +83,7 @@ class Summary:
 
     Attributes:
         gateway_errors: 502s and 504s that the load balancers made.
-        requests: requests in the window.
+        requests: requests in the window that were sent to a target.
         window: first and last instant of the traffic, UTC; None without any.
         by_cause: named causes by falling number of errors, then those that name none.
         verdict: one sentence.

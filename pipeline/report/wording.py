@@ -77,8 +77,9 @@ def verdict(
 
 def _no_errors(requests: int, window: tuple[datetime, datetime] | None) -> str:
     if window is None:
-        return "No request was found, so there is nothing to attribute."
-    return f"No gateway error (502/504) among {plural(requests, 'request')} between {span(window)}."
+        return "No request reached a target, so there is nothing to attribute."
+    reached = f"{plural(requests, 'request')} that reached a target"
+    return f"No gateway error (502/504) among {reached}, between {span(window)}."
 
 
 def _one_error(row: CauseRow) -> str:

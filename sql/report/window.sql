@@ -1,5 +1,5 @@
 -- Grain: one row in all.
--- What the report looked at: the span of the traffic, its requests, and the gateway errors in it.
+-- What the report looked at: the span of the traffic, its requests that reached a target, and the gateway errors in it.
 
 with
 

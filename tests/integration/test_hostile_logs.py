@@ -96,7 +96,7 @@ GIVEN_UP = {
     "a line of four gibibytes.log.gz": (
         gzip.compress(bytes(64 * MEBIBYTE), 1) * 64,
         (1, 0),
-        "given up: only 0 entries in its first 272 MiB",
+        "given up: only 0 entries in its first 528 MiB",
     ),
     "a text that all rows share.parquet": (
         shared_text(5000, 20 * MEBIBYTE),
@@ -158,6 +158,15 @@ CONDITIONS = {
     ),
     "no bytes": (b"", 0, 0, "empty object"),
 }
+
+
+def test_entries_behind_a_line_of_300_megabytes_are_kept(logs: Path, tmp_path: Path) -> None:
+    endless = gzip.compress(b"x" * (60 * 1000 * 1000), 1) * 5
+    (logs / "long.log.gz").write_bytes(endless + gzip.compress(b"\n" + ENTRIES))
+    run = pull(logs, tmp_path / "store")
+    assert run.code == 0, run.said
+    assert "41 lines = 40 requests + 1 rejected" in run.said
+    assert run.peak_mb < 500
 
 
 def test_objects_in_any_condition_are_accounted_for_and_their_damage_is_said(

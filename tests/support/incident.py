@@ -145,7 +145,8 @@ class Incident:
         engine.attach("traffic", pa.Table.from_pylist(self.traffic, schema=TRAFFIC))
         engine.attach("gateway_errors", gateway_errors(self.attributions))
         engine.attach("pair_minutes", pair_minutes(self.traffic))
-        engine.attach("target_zones", pl.DataFrame(self.target_zones, TARGET_ZONES, orient="row"))
+        zones = [(GROUP, address, zone) for address, zone in self.target_zones]
+        engine.attach("target_zones", pl.DataFrame(zones, TARGET_ZONES, orient="row"))
         engine.attach("candidates", table(CANDIDATES, candidates(self.attributions)))
         engine.attach("objects", table(OBJECTS, objects(self.attributions)))
         engine.attach("causes", causes_frame())
@@ -167,7 +168,7 @@ _TRAFFIC_COLUMNS: dict[str, pa.DataType] = {
     "gateway_errors": pa.int64(),
 }
 TRAFFIC = pa.schema(_TRAFFIC_COLUMNS)
-TARGET_ZONES = {"private_ip": pl.String, "zone": pl.String}
+TARGET_ZONES = {"target_group_arn": pl.String, "target_ip": pl.String, "zone": pl.String}
 NEIGHBOURS = {"elb_status_code": pl.Int16, "label": pl.String, "requests": pl.Int64}
 
 
@@ -179,6 +180,7 @@ _TARGETS = (
 _ERROR_COLUMNS: dict[str, pa.DataType] = {
     "request_id": pa.string(),
     "elb_node_ip": pa.string(),
+    "target_group_arn": pa.string(),
     "target_ip": pa.string(),
     "duration_s": pa.float64(),
     "waited_s": pa.float64(),
@@ -188,6 +190,7 @@ _ERROR_COLUMNS: dict[str, pa.DataType] = {
 }
 _PAIR_COLUMNS: dict[str, pa.DataType] = {
     "elb_node_ip": pa.string(),
+    "target_group_arn": pa.string(),
     "target_ip": pa.string(),
     "requests": pa.int64(),
 }
@@ -199,6 +202,7 @@ def gateway_errors(attributions: Sequence[Row]) -> pa.Table:
         {
             "request_id": row["request_id"],
             "elb_node_ip": _BALANCER_NODES[number % 2],
+            "target_group_arn": GROUP,
             "target_ip": row["target_ip"],
             "duration_s": 10.002 if row["elb_status_code"] == 504 else 0.004,
             "waited_s": None if row["elb_status_code"] == 504 else 0.003,
@@ -216,6 +220,7 @@ def pair_minutes(traffic: Sequence[Row]) -> pa.Table:
     rows = [
         {
             "elb_node_ip": node,
+            "target_group_arn": GROUP,
             "target_ip": target,
             "requests": (row["requests"] // 2 + number) // len(_TARGETS),
         }

@@ -39,14 +39,17 @@ def summed(engine: Engine, story: Incident) -> Summary:
 
 def test_no_error_is_said_with_the_requests_and_the_window(engine: Engine) -> None:
     summary = summed(engine, small())
-    expected = "No gateway error (502/504) among 1,000 requests between 2026-11-22 02:00 and 02:10 UTC."
+    expected = (
+        "No gateway error (502/504) among 1,000 requests that reached a target, "
+        "between 2026-11-22 02:00 and 02:10 UTC."
+    )
     assert summary.verdict == expected
     assert (summary.by_cause, summary.top_remedy, summary.coverage_warnings) == ([], "", [])
 
 
 def test_no_request_at_all_is_said(engine: Engine) -> None:
     summary = summed(engine, Incident())
-    assert summary.verdict == "No request was found, so there is nothing to attribute."
+    assert summary.verdict == "No request reached a target, so there is nothing to attribute."
     assert summary.window is None
 
 

@@ -89,4 +89,4 @@ def test_without_errors_only_the_verdict_is_printed() -> None:
     with Engine() as engine:
         Incident().attach(engine)
         empty = summarise(engine)
-    assert printed(empty) == "No request was found, so there is nothing to attribute.\n"
+    assert printed(empty) == "No request reached a target, so there is nothing to attribute.\n"

@@ -63,7 +63,8 @@ def minutes(counts: Sequence[tuple[int, int, int, int]]) -> list[Row]:
 
 
 ZONES: list[Row] = [
-    {"private_ip": f"10.0.0.{n}", "zone": "abc"[n % 3], "machine": f"i-{n}"} for n in range(9)
+    {"target_group_arn": GROUP, "target_ip": f"10.0.0.{n}", "zone": "abc"[n % 3], "machine": f"i-{n}"}
+    for n in range(9)
 ]  # zone a: 0, 3, 6
 
 
@@ -93,6 +94,8 @@ def test_a_zone_fails_as_a_whole_while_the_others_do_not(
 
 
 def test_a_zone_is_known_from_the_machine_the_address_or_its_interface(engine: Engine) -> None:
+    attach(engine, "target_minutes", minutes([(0, target, 1, 0) for target in (1, 2, 3)]))
+    attach(engine, "target_groups", [{"target_group_arn": GROUP, "vpc_id": "vpc-1"}])
     attach(engine, "lifetimes", [{"private_ip": "10.0.0.1", "instance_id": "i-1", "kind": "node"}])
     attach(
         engine,
@@ -108,10 +111,35 @@ def test_a_zone_is_known_from_the_machine_the_address_or_its_interface(engine: E
             {"resource": "address/10.0.0.3", "value": "eu-west-1b", **zone},
         ],
     )
-    found = engine.frame("intermediate/target_zones").sort("private_ip")
-    assert found.rows() == [("10.0.0.1", "eu-west-1a", "i-1"), ("10.0.0.2", "eu-west-1a", "i-1")]
+    assert zones_of(engine) == [("10.0.0.1", "eu-west-1a", "i-1"), ("10.0.0.2", "eu-west-1a", "i-1")]
     attach(engine, "lifetimes", [{"private_ip": "10.0.0.3", "kind": "pod"}])
-    assert ("10.0.0.3", "eu-west-1b", "10.0.0.3") in engine.frame("intermediate/target_zones").rows()
+    assert ("10.0.0.3", "eu-west-1b", "10.0.0.3") in zones_of(engine)
+
+
+def zones_of(engine: Engine) -> list[tuple[object, ...]]:
+    """Address, zone and machine of every target whose zone is known."""
+    found = engine.frame("intermediate/target_zones").sort("target_ip")
+    return found.select("target_ip", "zone", "machine").rows()
+
+
+@pytest.mark.parametrize(
+    ("vpc_id", "zones"),
+    [
+        ("vpc-1", [("10.0.0.1", "eu-west-1a", "i-1")]),
+        (None, [("10.0.0.1", "eu-west-1a", "i-1")]),
+        ("vpc-2", []),
+    ],
+)
+def test_a_machine_of_another_vpc_tells_no_zone(
+    engine: Engine, vpc_id: str | None, zones: list[tuple[str, str, str]]
+) -> None:
+    attach(engine, "target_minutes", minutes([(0, 1, 1, 0)]))
+    attach(engine, "target_groups", [{"target_group_arn": GROUP, "vpc_id": "vpc-1"}])
+    node = {"private_ip": "10.0.0.1", "instance_id": "i-1", "kind": "node", "vpc_id": vpc_id}
+    attach(engine, "lifetimes", [node])
+    zone = {"setting": "availability_zone", "source": "ec2", "value": "eu-west-1a"}
+    attach(engine, "settings", [{"resource": "instance/i-1", **zone}])
+    assert zones_of(engine) == zones
 
 
 def pod(name: str, kind: str, seconds: float) -> Row:
