@@ -135,7 +135,7 @@ def test_a_machine_of_another_vpc_tells_no_zone(
 ) -> None:
     attach(engine, "target_minutes", minutes([(0, 1, 1, 0)]))
     attach(engine, "target_groups", [{"target_group_arn": GROUP, "vpc_id": "vpc-1"}])
-    node = {"private_ip": "10.0.0.1", "instance_id": "i-1", "kind": "node", "vpc_id": vpc_id}
+    node: Row = {"private_ip": "10.0.0.1", "instance_id": "i-1", "kind": "node", "vpc_id": vpc_id}
     attach(engine, "lifetimes", [node])
     zone = {"setting": "availability_zone", "source": "ec2", "value": "eu-west-1a"}
     attach(engine, "settings", [{"resource": "instance/i-1", **zone}])
