@@ -148,7 +148,7 @@ def saved(row: CauseRow, errors: int) -> str:
 
 def bounds(row: CauseRow) -> str:
     """The 95 % interval of a cause's errors."""
-    return whole(row.low) if row.low == row.high else f"{whole(row.low)}–{whole(row.high)}"
+    return f"{whole(row.low)}–{whole(row.high)}"
 
 
 def provisional(count: int, first: datetime) -> str:

@@ -73,7 +73,7 @@ select
     'false' as current_value,
     'true' as wanted_value,
     printf(
-        '%d of its %d nodes left in the window, and it carried %d requests',
+        '%d of its %d nodes left in the window, and it carried %,d requests',
         churn.leaves, churn.nodes, serving.requests
     ) as evidence
 from churn
