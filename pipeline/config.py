@@ -75,6 +75,15 @@ class Settings(BaseSettings):
     trail: Annotated[str | None, Field(description="s3://bucket/prefix of CloudTrail files to collect")] = (
         None
     )
+    lookups_per_second: Annotated[
+        float | None,
+        Field(
+            gt=0.0,
+            le=1000.0,
+            description="calls to CloudTrail's event history a second; default: 2, all that AWS allows an "
+            "account and region, so fewer where others look up too",
+        ),
+    ] = None
     redact: Annotated[
         Mode | None, Field(description="how new stores are redacted; a store keeps to its first way")
     ] = None

@@ -16,6 +16,7 @@ from pipeline.errors import StoreError
 from pipeline.redaction import Redaction
 from pipeline.timeline import (
     autoscaling,
+    aws_apis,
     cloudtrail,
     cloudtrail_files,
     cloudwatch,
@@ -45,12 +46,14 @@ class Access:
         audit_log_group: CloudWatch log group of an EKS cluster's audit log, in the first scope's account and
             region; None: it is not read.
         redaction: how people are taken out of what is written; None: not at all.
+        lookups_per_second: calls to CloudTrail's event history; None: as many as AWS allows.
     """
 
     session: Callable[[Scope], Session] | None = None
     trail: Trail | None = None
     audit_log_group: str | None = None
     redaction: Redaction | None = None
+    lookups_per_second: float | None = None
 
 
 CHAIN = Access()
@@ -123,7 +126,8 @@ def _ask_all(access: Access, scope: Scope, folder: Path, audit_log_group: str | 
         left_out=scope.left_out,
     )
     scrubber = None if access.redaction is None else Scrubber(access.redaction)
-    ask = Collector(folder, record, access.session(scope) if access.session else None, scrubber)
+    paces = {aws_apis.LOOKUP: access.lookups_per_second} if access.lookups_per_second else {}
+    ask = Collector(folder, record, access.session(scope) if access.session else None, scrubber, paces)
     try:
         elbv2.fetch(scope, ask)
         record.account = scope.account

@@ -8,7 +8,7 @@ import contextlib
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TextIO
@@ -51,8 +51,18 @@ class Collector:
         record: Collection,
         session: Session | None = None,
         scrubber: Scrubber | None = None,
+        paces: Mapping[Api, float] | None = None,
     ) -> None:
-        """Ask nothing yet; ``record`` says what the collection is about, ``session`` as whom it asks."""
+        """Ask nothing yet.
+
+        Args:
+            folder: where the pages go.
+            record: what the collection is about.
+            session: as whom it asks.
+            scrubber: takes people out of what is written.
+            paces: calls a second of operations that are to go at another pace than AWS allows.
+        """
+        self._paces = paces or {}
         self.scrubber = scrubber
         self.folder = folder
         self.record = record
@@ -182,13 +192,14 @@ class Collector:
         return fault
 
     def _wait(self, api: Api) -> None:
-        """Keep to the API's own rate."""
-        if api.per_second is None:
+        """Keep to the API's own rate, or to the one that was asked for."""
+        pace = self._paces.get(api, api.per_second)
+        if pace is None:
             return
         with self._lock:
             now = time.monotonic()
             at = max(now, self._next_at.get(api, now))
-            self._next_at[api] = at + 1 / api.per_second
+            self._next_at[api] = at + 1 / pace
         time.sleep(at - now)
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - each service has a client class of its own

@@ -72,7 +72,9 @@ def collect(
 
         return s3_session.session(roles.get(scope.account or ""), scope.region)
 
-    access = Access(session, _trail(settings), settings.eks_audit_log_group, redaction)
+    access = Access(
+        session, _trail(settings), settings.eks_audit_log_group, redaction, settings.lookups_per_second
+    )
     return ask_aws(scopes, folder, access)
 
 

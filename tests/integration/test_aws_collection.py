@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.errors import StoreError, UsageError
 from pipeline.timeline.aws_apis import APIS, Api, budget
-from pipeline.timeline.collect import collect
+from pipeline.timeline.collect import Access, collect
 from pipeline.timeline.collection import Collection
 from pipeline.timeline.collector import Collector
 from pipeline.timeline.folder import read_timeline
@@ -197,11 +197,14 @@ def test_a_crash_leaves_no_pages_behind(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_rate_of_the_event_history_is_kept(aws: Replay, tmp_path: Path) -> None:
-    slow = Api("cloudtrail", "LookupEvents", {"MaxResults": 50}, once=9, per_second=20.0)
+@pytest.mark.parametrize(("per_second", "asked_for"), [(20.0, None), (1000.0, 20.0)])
+def test_the_rate_of_the_event_history_is_kept(
+    aws: Replay, tmp_path: Path, per_second: float, asked_for: float | None
+) -> None:
+    slow = Api("cloudtrail", "LookupEvents", {"MaxResults": 50}, once=9, per_second=per_second)
     now = datetime.now(UTC)
     record = Collection("test", "eu-west-1", None, [], now - timedelta(hours=1), now, now, 9)
-    ask = Collector(tmp_path, record)
+    ask = Collector(tmp_path, record, paces={slow: asked_for} if asked_for else {})
     began = time.monotonic()
     for name in ("A", "B", "C", "D", "E"):
         condition = [{"AttributeKey": "EventName", "AttributeValue": name}]
@@ -209,3 +212,13 @@ def test_the_rate_of_the_event_history_is_kept(aws: Replay, tmp_path: Path) -> N
     ask.close()
     assert len(aws.asked) == 5
     assert time.monotonic() - began >= 4 / 20
+
+
+def test_lookups_are_as_slow_as_the_settings_say(
+    day: RecentDay, aws: Replay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paced: list[float] = []
+    monkeypatch.setattr("pipeline.timeline.collector.time.sleep", paced.append)
+    collect([scope(day)], tmp_path / "pages", Access(lookups_per_second=0.5))
+    assert len(paced) == sum("LookupEvents" in str(one) for one in aws.asked)
+    assert max(paced) > 2.0 * 30

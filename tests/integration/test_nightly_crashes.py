@@ -18,7 +18,7 @@ from tests.support.nightly_runs import Receivers, receivers
 from tests.support.nights import Days, Place, day, differences, night_after, verdicts
 
 KILLED = -9
-PULLING, ENDED = 260, 420
+PULLING, ENDED = 215, 350
 """About so many steps that touch the disk are the lake's own, and more than a night has."""
 
 
@@ -126,7 +126,7 @@ def test_a_night_killed_at_any_step_is_finished_by_the_next_run(
     nights: Nights, undisturbed: tuple[Path, list[dict[str, Any]]]
 ) -> None:
     rng = random.Random(5)  # noqa: S311 - steps to die at
-    steps = [*rng.sample(range(1, PULLING), 1), *rng.sample(range(PULLING, ENDED - 60), 5)]
+    steps = [*rng.sample(range(1, PULLING), 1), *rng.sample(range(PULLING, ENDED - 20), 4)]
     assert fire(nights, undisturbed, steps) >= 4
 
 

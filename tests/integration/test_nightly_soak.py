@@ -6,7 +6,7 @@ hours rotate out of the store. The numbers per night are printed; size is compar
 
 import random
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -21,12 +21,14 @@ from tests.support.lake_runs import Order, Outcome, Runner
 from tests.support.nightly_runs import Receivers, receivers
 from tests.support.nights import Days, Place, day, differences, night_after, verdicts
 
-KEEP_D = 6
+KEEP_D = 5
 LOOK_AGAIN_D = 3
 """Objects come two nights late."""
 ALIKE = 0.02
 """Probabilities move by this: rates count the events of all days in the store, later ones too."""
 FAULTS = ("none", "s3", "none", "aws", "process", "none", "disk", "receiver")
+IN_A_ROW = ("none", "s3", "aws", "process", "disk", "receiver")
+"""No night in peace between two that fail."""
 
 
 @dataclass
@@ -34,6 +36,7 @@ class Soak:
     """A store, night after night.
 
     Attributes:
+        faults: what fails in which night, over and over.
         seen: the last verdicts of every day, also of days that have left the store.
         sizes: bytes of the store after each night.
         seconds: time of each night.
@@ -43,6 +46,7 @@ class Soak:
     here: Place
     runner: Runner
     outside: Receivers
+    faults: Sequence[str]
     seed: int = 3
     seen: dict[str, pl.DataFrame] = field(default_factory=dict)
     sizes: list[int] = field(default_factory=list)
@@ -53,7 +57,7 @@ class Soak:
         """All nights, and one after them that finds everything in order."""
         for number in range(count):
             self.deliver(number)
-            self.night(number, FAULTS[number % len(FAULTS)])
+            self.night(number, self.faults[number % len(self.faults)])
         for late in (count - 2, count - 1):
             self.days.deliver_logs(late, self.here, late=True)
         self.days.deliver_dumps([*range(max(count - 4, 0), count)], self.here)
@@ -65,7 +69,7 @@ class Soak:
         self.days.deliver_logs(number, self.here, late=False)
         if number >= 2:
             self.days.deliver_logs(number - 2, self.here, late=True)
-        newest = number - (FAULTS[number % len(FAULTS)] == "aws")
+        newest = number - (self.faults[number % len(self.faults)] == "aws")
         self.days.deliver_dumps([*range(max(newest - 3, 0), newest + 1)], self.here)
 
     def night(self, number: int, fault: str) -> None:
@@ -102,7 +106,8 @@ class Soak:
 @pytest.fixture
 def soak(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Soak]:
     """The days of the test, generated; a process that runs the nights."""
-    days = Days(tmp_path / "days", request.param)
+    count, faults = request.param
+    days = Days(tmp_path / "days", count)
     days.write()
     with receivers() as outside:
         settings = outside.environment() | {
@@ -119,7 +124,7 @@ def soak(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixtur
         for name, value in settings.items():
             monkeypatch.setenv(name, value)
         with Runner() as runner:
-            yield Soak(days, Place(tmp_path / "nights"), runner, outside)
+            yield Soak(days, Place(tmp_path / "nights"), runner, outside, faults)
 
 
 def in_one(days: Days, root: Path, runner: Runner) -> Place:
@@ -175,19 +180,19 @@ def assert_sound(soak: Soak) -> None:
     assert sum(journal.totals.values()) >= sum(soak.days.errors.values())
 
 
-@pytest.mark.parametrize("soak", [8], indirect=True)
-def test_eight_nights_with_faults_equal_one_big_run(
+@pytest.mark.parametrize("soak", [(6, IN_A_ROW)], indirect=True)
+def test_six_nights_of_which_five_fail_equal_one_big_run(
     soak: Soak, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    soak.run(8)
-    assert {1, 4} <= set(soak.codes) or {4, 7} <= set(soak.codes)
+    soak.run(6)
+    assert {1, 4, 7} <= set(soak.codes)
     assert_sound(soak)
     assert_everything_was_told_once(soak)
     assert_equal_to_one_big_run(soak, tmp_path, monkeypatch)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("soak", [60], indirect=True)
+@pytest.mark.parametrize("soak", [(60, FAULTS)], indirect=True)
 def test_sixty_nights_with_faults_equal_one_big_run_and_the_store_stays_flat(
     soak: Soak, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -83,7 +83,10 @@ class Replay:
     page: int = 1000
 
     def environment(self) -> dict[str, str]:
-        """Variables that point the ordinary AWS chain at the server; S3 is left alone."""
+        """Variables that point the ordinary AWS chain at the server; S3 is left alone.
+
+        Here nobody limits lookups in the event history; the pace that AWS needs is tested on its own.
+        """
         return {
             **{f"AWS_ENDPOINT_URL_{name}": self.endpoint for name in _ENDPOINTS},
             "AWS_ACCESS_KEY_ID": "replay",
@@ -91,6 +94,7 @@ class Replay:
             "AWS_REGION": "eu-west-1",
             "AWS_DEFAULT_REGION": "eu-west-1",
             "AWS_EC2_METADATA_DISABLED": "true",
+            "FORENSICS_LOOKUPS_PER_SECOND": "1000",
         }
 
 

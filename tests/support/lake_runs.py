@@ -219,7 +219,10 @@ def _serve() -> None:
     from pipeline import cli
     from pipeline.cli import lake as lake_cli
 
-    for name in ("cli.progress", "report.summary", "usecases.incident", "usecases.lake", "usecases.pull"):
+    for name in (
+        *("cli.nightly_output", "cli.progress", "report.charts", "report.page", "report.summary"),
+        *("usecases.incident", "usecases.lake", "usecases.nightly", "usecases.pull"),
+    ):
         importlib.import_module(
             f"pipeline.{name}"
         )  # else each child would load it anew, and be killed doing so

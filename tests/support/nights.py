@@ -16,8 +16,10 @@ from fixtures.world.run import generate
 from fixtures.world.story import story
 
 FIRST = date(2026, 3, 2)
-SHARE = 0.08
+SHARE = 0.2
 """Of the demo's traffic: four thousand requests a day or so, about a dozen errors."""
+END_H = 14.0
+"""The story goes on until midnight; its nodes have shown by then how they come and go."""
 OLDEST_H = 18.0
 """Nodes are there for less than a day before theirs: events are late by so much at most."""
 _AT = timedelta(hours=2)
@@ -66,6 +68,7 @@ class Days:
         for number in range(self.count):
             world = story(1000 + number, OLDEST_H)
             world.start = np.datetime64(f"{day(number)}T00:00:00")
+            world.knobs.hours = END_H
             for service in world.services:
                 service.rps *= SHARE
             made = generate(world, self.folder / str(number))
