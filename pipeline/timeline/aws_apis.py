@@ -102,15 +102,20 @@ S3_ACTIONS = ("s3:ListBucket", "s3:GetObject")
 """What reading a trail's own files needs, on its bucket only."""
 
 
-def budget(load_balancers: int, hours: float) -> int:
+MOST_LOG_PAGES = 1000
+"""Pages of one audit log: 1 MB at most, and often empty."""
+
+
+def budget(load_balancers: int, hours: float, audit_logs: int = 0) -> int:
     """API calls of one collection, at most; repeats after throttling and files of a trail not counted.
 
     Args:
         load_balancers: how many are asked for.
         hours: length of the window.
+        audit_logs: log groups of EKS audit logs that are read.
     """
     days = started_days(hours)
-    return sum(api.allowed(load_balancers, days) for api in APIS)
+    return sum(api.allowed(load_balancers, days) for api in APIS) + MOST_LOG_PAGES * audit_logs
 
 
 def started_days(hours: float) -> int:
