@@ -87,6 +87,23 @@ def test_target_groups_of_one_name_in_two_regions_keep_their_own_settings(
     assert "7" not in set(delays.filter(pl.col("resource").str.contains(REGION))["value"])
 
 
+def test_auto_scaling_groups_of_one_name_in_two_regions_keep_their_own_hooks(
+    day: RecentDay, both: Replay, tmp_path: Path
+) -> None:
+    name = both.dumps.lists["AutoScalingGroups"][0]["AutoScalingGroupName"]
+    transition = "autoscaling:EC2_INSTANCE_TERMINATING"
+    hook = {"LifecycleHookName": "there", "AutoScalingGroupName": name, "LifecycleTransition": transition}
+    both.others[OTHER_REGION].lists["LifecycleHooks"] = [hook]
+    collect([of(day, REGION), of(day, OTHER_REGION)], tmp_path / "pages")
+    hooks = read_timeline(tmp_path / "pages").settings.filter(setting="lifecycle_hooks.terminating")
+    told = {
+        resource.split(":")[3]: value
+        for resource, value in hooks.select("resource", "value").rows()
+        if resource.endswith(f"autoScalingGroupName/{name}")
+    }
+    assert told == {REGION: "none", OTHER_REGION: "there"}
+
+
 def test_a_region_that_refuses_leaves_the_other_its_evidence(
     day: RecentDay, both: Replay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
