@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pipeline.timeline import aws_apis as api
 from pipeline.timeline.aws_apis import Page
 from pipeline.timeline.cloudtrail_calls import CALLS, SETTING_CALLS
+from pipeline.timeline.cloudtrail_interfaces import INTERFACE_CALLS
 from pipeline.timeline.scope import Scope
 from pipeline.timeline.shapes import INSTANCE_ID, objects
 
@@ -29,6 +30,8 @@ DELAY = timedelta(minutes=15)
 _ENDS = ("TerminateInstances", "BidEvictedEvent")
 _FIRST = ("TerminateInstances", "DeregisterTargets", "RunInstances", "RegisterTargets", "BidEvictedEvent")
 """The names that tell most get the pages that are left over."""
+_LAST = tuple(sorted(INTERFACE_CALLS))
+"""The names that are called most, by networking plugins, are asked for when all others are."""
 
 
 def fetch(scope: Scope, ask: "Collector") -> None:
@@ -47,7 +50,7 @@ def fetch(scope: Scope, ask: "Collector") -> None:
         ask.forgotten(api.LOOKUP, REACH)
         return
     covered_from: datetime | None = since
-    names = [*_FIRST, *sorted(CALLS.keys() - set(_FIRST))]
+    names = [*_FIRST, *sorted(CALLS.keys() - {*_FIRST, *_LAST}), *_LAST]
     told: dict[str, set[str]] = {}
     for later, name in zip(reversed(range(len(names))), names, strict=True):
         seen = _Seen(ask)
