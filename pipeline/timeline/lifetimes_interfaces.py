@@ -4,6 +4,7 @@ CloudTrail tells it call by call (`cloudtrail_interfaces`); EC2 shows the presen
 interface as the earliest instant. Where both tell of an interface and a block, CloudTrail is right.
 """
 
+from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
 
 import polars as pl
@@ -34,6 +35,7 @@ _PREFIX_BITS = {4: 28, 6: 80}
 """Lengths of the prefixes that EC2 delegates, by IP version."""
 _SLACK_S = 60.0
 """A pod may be told of that much before its address, and its node before the pod's own news."""
+_AT_ONCE = 4096
 
 
 def holdings(events: pl.DataFrame, settings: pl.DataFrame) -> pl.DataFrame:
@@ -140,11 +142,24 @@ def hosts(pods: pl.DataFrame, held: pl.DataFrame, nodes: pl.DataFrame) -> pl.Dat
     """
     at = pl.coalesce("joined_at", FIRST_NEWS).alias("at")
     asked = pods.filter(pl.col("private_ip").is_not_null()).select(OWNER, "private_ip", "own_vpc_id", at)
-    blocks = _blocks_of(asked["private_ip"].unique(), set(held["block"]))
-    found = asked.join(blocks, on="private_ip").join(held, on="block")
+    blocks = _blocks_of(asked["private_ip"].unique().sort(), set(held["block"]))
     began = pl.min_horizontal(FIRST_NEWS, "joined_at").alias("began")
     lives = nodes.select("instance_id", "vpc_id", began, "left_at").drop_nulls("instance_id")
-    found = found.join(lives, on="instance_id")
+    held = held.join(lives, on="instance_id")
+    empty = pl.DataFrame(schema={OWNER: pl.String(), "host": pl.String()})
+    asked = asked.join(blocks, on="private_ip").sort(OWNER)
+    owners = asked[OWNER].unique(maintain_order=True)
+    parts = (asked.filter(pl.col(OWNER).is_in(some.implode())) for some in _slices(owners))
+    return pl.concat([empty, *(_in_time(part.join(held, on="block")) for part in parts)])
+
+
+def _slices(owners: pl.Series) -> Iterator[pl.Series]:
+    """So many at once that those who ever held one of their blocks fit into memory."""
+    yield from (owners.slice(first, _AT_ONCE) for first in range(0, owners.len(), _AT_ONCE))
+
+
+def _in_time(found: pl.DataFrame) -> pl.DataFrame:
+    """``owner`` and ``host`` out of all who ever held a block of the pod's."""
     slack = seconds(_SLACK_S)
     during = (
         (pl.col("held_from") <= pl.col("at") + slack).fill_null(value=True)
@@ -170,7 +185,8 @@ def with_hosts(seen: pl.DataFrame, held: pl.DataFrame, nodes: pl.DataFrame) -> p
         nodes: lives of nodes.
     """
     pods = seen.filter(pl.col("kind") == "pod").rename({"vpc_id": "own_vpc_id"})
-    names = nodes.select("instance_id", "node_name", "node_group", "asg_name").unique("instance_id")
+    names = nodes.select("instance_id", "node_name", "node_group", "asg_name")
+    names = names.unique("instance_id", keep="first", maintain_order=True)
     found = hosts(pods, held, nodes).rename({"host": "instance_id"}).join(names, on="instance_id")
     return seen.join(found, on=OWNER, how="left", maintain_order="left")
 
