@@ -10,6 +10,7 @@ from math import ceil
 from typing import Any
 
 from pipeline.timeline.cloudtrail_calls import CALLS
+from pipeline.timeline.cloudtrail_interfaces import INTERFACE_CALLS
 
 Page = dict[str, Any]
 """An answer as boto3 gives it."""
@@ -64,6 +65,8 @@ MOST_GROUPS = 20
 
 MOST_PASTS = 30
 """Instances that went whose launch is looked up."""
+MOST_INTERFACE_PAGES = 3
+"""Pages, newest first, of each call on network interfaces: networking plugins make thousands a day."""
 
 LOAD_BALANCERS = Api("elbv2", "DescribeLoadBalancers", per_load_balancer=1)
 LOAD_BALANCER_ATTRIBUTES = Api("elbv2", "DescribeLoadBalancerAttributes", per_load_balancer=1)
@@ -85,7 +88,7 @@ LOOKUP = Api(
     "cloudtrail",
     "LookupEvents",
     {"MaxResults": 50},
-    once=len(CALLS) + MOST_PASTS,
+    once=len(CALLS) + (MOST_INTERFACE_PAGES - 1) * len(INTERFACE_CALLS) + MOST_PASTS,
     per_day=40,
     per_second=2.0,
 )
