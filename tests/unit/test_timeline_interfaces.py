@@ -1,6 +1,7 @@
 """Who held an address: calls on interfaces, what EC2 shows, and the node of a pod that nobody names."""
 
 import json
+import shutil
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from pipeline.timeline.folder import read_timeline
 from pipeline.timeline.lifetimes import reconcile
 from pipeline.timeline.lifetimes_interfaces import holdings
 from pipeline.timeline.lifetimes_logs import SIGHTINGS
-from tests.support.timeline_dumps import WEB, at, parsed, write
+from tests.support.timeline_dumps import FIXTURES, WEB, at, parsed, write
 
 A, B = "i-0a000000000000001", "i-0b000000000000002"
 ENI, OTHER = "eni-0c000000000000003", "eni-0d000000000000004"
@@ -79,6 +80,18 @@ def spans(folder: Path, *records: dict[str, Any]) -> list[tuple[Any, ...]]:
     timeline = read_timeline(folder)
     assert timeline.problems == []
     return sorted(holdings(timeline.events, timeline.settings).rows(), key=str)
+
+
+def test_the_recorded_calls_tell_who_held_which_prefix(tmp_path: Path) -> None:
+    shutil.copy(FIXTURES / "cloudtrail-interfaces.json", tmp_path)
+    timeline = read_timeline(tmp_path)
+    node = "i-0c2f6a11e3b5d7f92"
+    assert (timeline.problems, timeline.events.height) == ([], 0)
+    assert sorted(holdings(timeline.events, timeline.settings).rows()) == [
+        (node, "10.0.3.112/28", at("11:40:10"), at("12:31:00")),
+        (node, "10.0.3.60", at("11:21:31"), at("12:31:00")),
+        (node, "10.0.3.96/28", at("11:21:31"), at("12:10:05")),
+    ]
 
 
 def test_an_interface_holds_its_addresses_for_whom_it_hangs_on(tmp_path: Path) -> None:
