@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
 _ROLE_ARN = r"^arn:aws[a-z-]*:iam::\d{12}:role/.+$"
+_LOG_GROUP = r"^(arn:aws[a-z-]*:logs:[a-z0-9-]+:\d{12}:log-group:)?[A-Za-z0-9_./#-]+(:\*)?$"
+
+
+def _words(given: object) -> object:
+    """Several values out of one text, as a variable has them: commas or blanks between."""
+    return given.replace(",", " ").split() if isinstance(given, str) else given
 
 
 PREFIX = "FORENSICS_"
@@ -61,15 +67,18 @@ class Settings(BaseSettings):
         str | None, Field(min_length=1, description="context of the kubeconfig; default: its current one")
     ] = None
     eks_audit_log_group: Annotated[
-        str | None, Field(min_length=1, description="CloudWatch log group of the EKS audit log")
-    ] = None
+        tuple[Annotated[str, Field(pattern=_LOG_GROUP)], ...],
+        NoDecode,
+        BeforeValidator(_words),
+        Field(description="CloudWatch log groups of EKS audit logs, by name or ARN"),
+    ] = ()
     assume_role: Annotated[
         str | None, Field(pattern=_ROLE_ARN, description="ARN of the IAM role to read buckets as")
     ] = None
     timeline_roles: Annotated[
         tuple[Annotated[str, Field(pattern=_ROLE_ARN)], ...],
         NoDecode,
-        BeforeValidator(lambda given: given.replace(",", " ").split() if isinstance(given, str) else given),
+        BeforeValidator(_words),
         Field(description="ARNs of IAM roles to collect the timeline as, one per account"),
     ] = ()
     trail: Annotated[str | None, Field(description="s3://bucket/prefix of CloudTrail files to collect")] = (

@@ -104,7 +104,8 @@ def _arn(client: Any, wanted: str) -> str:  # noqa: ANN401 - the client's type e
     if found is None:
         raise SourceError(
             f"{wanted}: no such load balancer in {client.meta.region_name} for the credentials in use; check "
-            "its name, the region (AWS_REGION) and the account (AWS_PROFILE), or name the logs with --logs"
+            "its name, the region (AWS_DEFAULT_REGION) and the account (AWS_PROFILE), or name the logs with "
+            "--logs"
         )
     return found
 
@@ -118,8 +119,8 @@ def _explained(wanted: str) -> Iterator[None]:
         raise _reason(problem, wanted) from problem
     except NoRegionError as problem:
         raise UsageError(
-            f"{wanted}: no AWS region is configured to look for this load balancer in; set AWS_REGION, give "
-            "its ARN, or name the logs with --logs s3://bucket/prefix"
+            f"{wanted}: no AWS region is configured to look for this load balancer in; set "
+            "AWS_DEFAULT_REGION, give its ARN, or name the logs with --logs s3://bucket/prefix"
         ) from problem
     except NoCredentialsError as problem:
         raise SourceError(

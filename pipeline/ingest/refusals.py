@@ -46,7 +46,7 @@ def refusal(problem: ClientError, action: str, also: str = "") -> str | None:
     if code in _NOT_ACCEPTED:
         return f"the credentials are not accepted {what}; check access key, secret key and session token"
     if code in _ELSEWHERE:
-        return f"the bucket is in another region {what}; set AWS_REGION to it"
+        return f"the bucket is in another region {what}; set AWS_DEFAULT_REGION to it"
     if code in _DENIED:
         named = _ACTION.search(message)
         return f"access denied {what}; allow {named[1] if named else action + also}"

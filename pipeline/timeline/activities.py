@@ -9,6 +9,7 @@ from typing import Any
 from pipeline.model import EventKind
 from pipeline.timeline.activity_causes import cause_class, decisions, reason
 from pipeline.timeline.base import Findings
+from pipeline.timeline.names import group_name
 from pipeline.timeline.shapes import Record, instant, text
 
 SOURCE = "autoscaling"
@@ -68,6 +69,7 @@ def add_activity(record: Record, ref: str, findings: Findings) -> Activity | Non
         return None
     _add_decisions(activity, findings)
     _add_zone(record, activity, findings)
+    _add_group(record, activity, findings)
     if activity.description.startswith("Launching"):
         _add_launch(activity, findings)
     elif activity.description.startswith("Terminating"):
@@ -108,6 +110,13 @@ def _add_zone(record: Record, activity: Activity, findings: Findings) -> None:
     zone = text(details, "Availability Zone") if isinstance(details, dict) else None
     if zone is not None and activity.instance_id is not None:
         findings.setting(f"instance/{activity.instance_id}", "availability_zone", zone, source=SOURCE)
+
+
+def _add_group(record: Record, activity: Activity, findings: Findings) -> None:
+    """Which of several groups of its name the instance is of: long after it is gone, it is told here."""
+    arn = text(record, "AutoScalingGroupARN")
+    if arn is not None and activity.instance_id is not None and group_name(arn) is not None:
+        findings.setting(f"instance/{activity.instance_id}", "asg_arn", arn, source=SOURCE)
 
 
 def _add_launch(activity: Activity, findings: Findings) -> None:

@@ -10,14 +10,13 @@ from pipeline.model import EventKind
 from pipeline.timeline.activities import SOURCE, add_activity
 from pipeline.timeline.autoscaling_fetch import REACH, fetch
 from pipeline.timeline.base import Document, Findings
-from pipeline.timeline.names import named_resource, node_group_of
+from pipeline.timeline.names import group_resource, named_resource, node_group_of
 from pipeline.timeline.shapes import Record, instant, objects, records, tags, text, texts
 
 __all__ = ["NAME", "fetch", "parse", "reads"]
 
 NAME = SOURCE
 
-_GROUP = "auto-scaling-group/{}"
 _INSTANCE = "instance/{}"
 
 
@@ -65,18 +64,19 @@ def _groups(document: Document, findings: Findings) -> None:
         if name is None:
             findings.problem(ref, "group without AutoScalingGroupName")
             continue
+        resource = group_resource(text(group, "AutoScalingGroupARN"), name)
         for setting, value in _group_settings(group).items():
             if value is not None:
-                _setting(document, findings, _GROUP.format(name), setting, value)
+                _setting(document, findings, resource, setting, value)
         for instance in objects(group, "Instances"):
-            _instance(document, findings, instance, name)
+            _instance(document, findings, instance, name, resource)
 
 
 def _group_settings(group: Record) -> dict[str, str | None]:
     sources = (source for source in objects(group, "TrafficSources") if text(source, "Type") == "elbv2")
     targets = {*texts(group, "TargetGroupARNs"), *(text(source, "Identifier") or "" for source in sources)}
     return {
-        "arn": text(group, "AutoScalingGroupARN"),
+        "name": text(group, "AutoScalingGroupName"),
         "target_group_arns": ",".join(sorted(targets - {""})),
         "node_group": node_group_of(tags(objects(group, "Tags"))),
         "min_size": text(group, "MinSize"),
@@ -98,13 +98,20 @@ def _warm_pool(document: Document, findings: Findings) -> None:
         _instance(document, findings, instance, named_resource(document, "warm-pool"))
 
 
-def _instance(document: Document, findings: Findings, instance: Record, asg_name: str | None) -> None:
+def _instance(
+    document: Document,
+    findings: Findings,
+    instance: Record,
+    asg_name: str | None,
+    group: str | None = None,
+) -> None:
     """A listed instance has no time: it tells which group it belongs to, and makes no event."""
     instance_id = text(instance, "InstanceId")
     if instance_id is None:
         return
     values = {
         "asg_name": asg_name,
+        "asg_arn": group if group and group.startswith("arn:") else None,
         "availability_zone": text(instance, "AvailabilityZone"),
         "lifecycle_state": text(instance, "LifecycleState"),
         "health_status": (text(instance, "HealthStatus") or "").capitalize() or None,  # one API shouts
@@ -124,7 +131,7 @@ def _hooks(document: Document, findings: Findings) -> None:
         found.setdefault(text(hook, "AutoScalingGroupName") or named or "*", []).append(hook)
     for group, hooks in found.items():
         for transition in ("TERMINATING", "LAUNCHING"):
-            _hook_settings(document, findings, _GROUP.format(group), transition, hooks)
+            _hook_settings(document, findings, group_resource(None, group), transition, hooks)
 
 
 def _hook_settings(

@@ -27,7 +27,7 @@ def fetch(scope: Scope, ask: "Collector") -> None:
     Those are the groups that feed the load balancers' target groups, hold their targets, or scaled in the
     window, `MOST_GROUPS` of them at most.
     """
-    seen = _Seen(scope)
+    seen = _Seen(scope, ask)
     _activities(scope, ask, seen)
     ask.ask(api.GROUPS, note=seen.groups)
     ask.ask(api.GROUP_INSTANCES)
@@ -42,6 +42,9 @@ def _activities(scope: Scope, ask: "Collector", seen: "_Seen") -> None:
     """Newest first: a listing that breaks off still covers the time since its oldest activity."""
     now = datetime.now(UTC)
     since, until = max(scope.since - BEFORE, now - REACH), min(scope.until + AFTER, now)
+    if scope.is_probe:
+        ask.ask(api.ACTIVITIES, note=seen.newest, IncludeDeletedGroups=True)
+        return
     if since >= until:
         ask.forgotten(api.ACTIVITIES, REACH)
         return
@@ -68,6 +71,7 @@ class _Seen:
     """What the pages told so far."""
 
     scope: Scope
+    ask: "Collector"
     oldest: datetime | None = None
     scaled: set[str] = field(default_factory=set)
     serving: set[str] = field(default_factory=set)
@@ -78,6 +82,12 @@ class _Seen:
             self.scaled |= {name} if (name := text(one, "AutoScalingGroupName")) else set()
             started_at = read_instant(one["StartTime"].isoformat())
             self.oldest = min(self.oldest or started_at, started_at)
+            self.ask.showed("scaling_activities", started_at)
+
+    def newest(self, page: Page) -> bool:
+        """Take note of the first page, which has the newest; no other one is needed."""
+        self.activities(page)
+        return True
 
     def groups(self, page: Page) -> None:
         for one in objects(page, "AutoScalingGroups"):

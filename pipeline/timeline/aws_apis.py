@@ -10,6 +10,7 @@ from math import ceil
 from typing import Any
 
 from pipeline.timeline.cloudtrail_calls import CALLS
+from pipeline.timeline.cloudtrail_interfaces import INTERFACE_CALLS
 
 Page = dict[str, Any]
 """An answer as boto3 gives it."""
@@ -64,6 +65,8 @@ MOST_GROUPS = 20
 
 MOST_PASTS = 30
 """Instances that went whose launch is looked up."""
+MOST_INTERFACE_PAGES = 3
+"""Pages, newest first, of each call on network interfaces: networking plugins make thousands a day."""
 
 LOAD_BALANCERS = Api("elbv2", "DescribeLoadBalancers", per_load_balancer=1)
 LOAD_BALANCER_ATTRIBUTES = Api("elbv2", "DescribeLoadBalancerAttributes", per_load_balancer=1)
@@ -85,7 +88,7 @@ LOOKUP = Api(
     "cloudtrail",
     "LookupEvents",
     {"MaxResults": 50},
-    once=len(CALLS) + MOST_PASTS,
+    once=len(CALLS) + (MOST_INTERFACE_PAGES - 1) * len(INTERFACE_CALLS) + MOST_PASTS,
     per_day=40,
     per_second=2.0,
 )
@@ -102,15 +105,20 @@ S3_ACTIONS = ("s3:ListBucket", "s3:GetObject")
 """What reading a trail's own files needs, on its bucket only."""
 
 
-def budget(load_balancers: int, hours: float) -> int:
+MOST_LOG_PAGES = 1000
+"""Pages of one audit log: 1 MB at most, and often empty."""
+
+
+def budget(load_balancers: int, hours: float, audit_logs: int = 0) -> int:
     """API calls of one collection, at most; repeats after throttling and files of a trail not counted.
 
     Args:
         load_balancers: how many are asked for.
         hours: length of the window.
+        audit_logs: log groups of EKS audit logs that are read.
     """
     days = started_days(hours)
-    return sum(api.allowed(load_balancers, days) for api in APIS)
+    return sum(api.allowed(load_balancers, days) for api in APIS) + MOST_LOG_PAGES * audit_logs
 
 
 def started_days(hours: float) -> int:

@@ -76,7 +76,9 @@ def explain(problem: Exception, action: str) -> Fault:
             "credentials", f"no AWS credentials ({problem}); log in, or set AWS_PROFILE", is_for_all=True
         )
     if isinstance(problem, NoRegionError):
-        return Fault("region", "no AWS region; set AWS_REGION, or give --lb as an ARN", is_for_all=True)
+        return Fault(
+            "region", "no AWS region; set AWS_DEFAULT_REGION, or give --lb as an ARN", is_for_all=True
+        )
     if isinstance(problem, _NETWORK):
         return Fault(
             "unreachable", f"cannot be reached ({problem}); check network and endpoint", is_for_service=True

@@ -18,6 +18,7 @@ _BIN_S = 300
 _FEWEST, _SHARE = 3, 0.6
 """So many appearances, and this share of them, must agree on one distance."""
 _FAR = timedelta(days=2)
+_MOST_FILES = 3
 
 
 def disagreements(events: pl.DataFrame, sightings: pl.DataFrame) -> list[Problem]:
@@ -33,13 +34,14 @@ def disagreements(events: pl.DataFrame, sightings: pl.DataFrame) -> list[Problem
     nearby = events.filter(pl.col("occurred_at").is_between(first - _FAR, last + _FAR))
     if nearby.is_empty():
         return [Problem("timeline", _apart(events, first, last))]
-    shift_s = _shift(nearby, sightings.filter(pl.col("first_seen_at") > first + timedelta(seconds=_LIKELY_S)))
-    if shift_s is None:
+    shift = _shift(nearby, sightings.filter(pl.col("first_seen_at") > first + timedelta(seconds=_LIKELY_S)))
+    if shift is None:
         return []
+    shift_s, files = shift
     direction = "behind" if shift_s > 0 else "ahead of"
     return [
         Problem(
-            "timeline",
+            ", ".join(files),
             f"its clock seems to be {abs(shift_s) / 3600:.1f} h {direction} the log's: targets join there at "
             "that distance from their first request; were the dumps written in local time? "
             "Verdicts lack its events",
@@ -55,10 +57,11 @@ def _apart(events: pl.DataFrame, first: datetime, last: datetime) -> str:
     )
 
 
-def _shift(events: pl.DataFrame, appearances: pl.DataFrame) -> int | None:
-    """Seconds from the joins to the appearances, when most agree and it is long."""
+def _shift(events: pl.DataFrame, appearances: pl.DataFrame) -> tuple[int, list[str]] | None:
+    """Seconds from the joins to the appearances, when most agree and it is long; the files that tell them."""
+    file = pl.col("source_ref").str.extract(r"^([^# ]+)").alias("file")
     joins = events.filter(pl.col("kind").is_in(_JOINS)).select(
-        pl.coalesce("private_ip", "pod_ip").alias("target_ip"), "occurred_at"
+        pl.coalesce("private_ip", "pod_ip").alias("target_ip"), "occurred_at", file
     )
     lags = (
         appearances.select("target_ip", "first_seen_at")
@@ -69,17 +72,23 @@ def _shift(events: pl.DataFrame, appearances: pl.DataFrame) -> int | None:
     )
     told = appearances.height
     ordinary = lags.filter(pl.col("lag_s").abs() <= _LIKELY_S).select("target_ip", "first_seen_at").n_unique()
-    votes = (
+    odd = (
         lags.filter(pl.col("lag_s").abs() > _LIKELY_S)
-        .unique(["target_ip", "first_seen_at", "bin"])
-        .group_by("bin")
+        .sort("file")
+        .unique(["target_ip", "first_seen_at", "bin"], keep="first")
+    )
+    votes = (
+        odd.group_by("bin")
         .agg(pl.len().alias("votes"), pl.col("lag_s").median())
         .sort("votes", "bin", descending=True)
     )
     if votes.is_empty() or ordinary >= _SHARE * told:
         return None
     most, lag_s = int(votes["votes"][0]), float(votes["lag_s"][0])
-    return round(lag_s) if most >= max(_FEWEST, _SHARE * told) else None
+    if most < max(_FEWEST, _SHARE * told):
+        return None
+    files = odd.filter(pl.col("bin") == votes["bin"][0])["file"].unique().sort().to_list()
+    return round(lag_s), files[:_MOST_FILES]
 
 
 def _instant(value: object) -> datetime:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline.model import EventKind
 from pipeline.timeline.base import Findings
+from pipeline.timeline.cloudtrail_interfaces import INTERFACE_CALLS, attached_at_launch
 from pipeline.timeline.cloudtrail_network import (
     NETWORK_CALLS,
     ROUTING_CALLS,
@@ -102,7 +103,7 @@ def _run_instances(call: Call, findings: Findings) -> None:
             findings.problem(call.ref, "launched instance without instanceId")
             continue
         columns = {"instance_id": instance_id, "vpc_id": text(item, "vpcId"), **_groups(call, item)}
-        held = _held(call, item, findings) or {None: call.at}
+        held = _held(call, item, instance_id, findings) or {None: call.at}
         for ip, since in held.items():
             kind = EventKind.INSTANCE_LAUNCHED
             _add(call, findings, kind, f"{instance_id}|{ip}", at=since, private_ip=ip, **columns)
@@ -117,13 +118,14 @@ def _groups(call: Call, item: Record) -> dict[str, Any]:
     return {"asg_name": asg_name, "node_group": node_group_of(labels) or asg_name}
 
 
-def _held(call: Call, item: Record, findings: Findings) -> dict[str | None, datetime]:
+def _held(call: Call, item: Record, instance_id: str, findings: Findings) -> dict[str | None, datetime]:
     """Addresses of a launched instance and since when it holds them."""
     held: dict[str | None, datetime] = {}
     for interface in objects(item, "networkInterfaceSet", "items"):
         attachment = nested(interface, "attachment")
         attached = attachment if isinstance(attachment, dict) else {}
         since = instant(attached, "attachTime", call.ref, findings) or call.at
+        attached_at_launch(interface, instance_id, since, findings)
         listed = objects(interface, "privateIpAddressesSet", "item")
         listed += objects(interface, "privateIpAddressesSet", "items")
         values = [interface.get("privateIpAddress"), *(entry.get("privateIpAddress") for entry in listed)]
@@ -317,5 +319,6 @@ CALLS: dict[str, Handler] = {
     "DeleteNodegroup": _scaling("user_request"),
     **dict.fromkeys(NETWORK_CALLS, network_changed),
     **dict.fromkeys(ROUTING_CALLS, routing_changed),
+    **INTERFACE_CALLS,
 }
 """Calls that matter, by eventName; all others are passed over."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pipeline.timeline import aws_apis as api
 from pipeline.timeline.aws_apis import Page
 from pipeline.timeline.cloudtrail_calls import CALLS, SETTING_CALLS
+from pipeline.timeline.cloudtrail_interfaces import INTERFACE_CALLS
 from pipeline.timeline.scope import Scope
 from pipeline.timeline.shapes import INSTANCE_ID, objects
 
@@ -29,6 +30,8 @@ DELAY = timedelta(minutes=15)
 _ENDS = ("TerminateInstances", "BidEvictedEvent")
 _FIRST = ("TerminateInstances", "DeregisterTargets", "RunInstances", "RegisterTargets", "BidEvictedEvent")
 """The names that tell most get the pages that are left over."""
+_FOR_INTERFACES = api.MOST_INTERFACE_PAGES * len(INTERFACE_CALLS)
+"""Calls that are left for the names that are asked for last."""
 
 
 def fetch(scope: Scope, ask: "Collector") -> None:
@@ -36,25 +39,28 @@ def fetch(scope: Scope, ask: "Collector") -> None:
 
     Names that change settings are asked for as far as the history reaches, until now: the value at an instant
     is told by the last change before it, however old. Coverage is what all names have in common, up to
-    `DELAY` before now.
+    `DELAY` before now; calls on network interfaces, of which only the newest are read, are no part of it.
     """
     now = datetime.now(UTC)
+    if scope.is_probe:
+        _probe(ask, now)
+        return
     since, until = max(scope.since - BEFORE, now - REACH), min(scope.until + AFTER, now)
     if since >= until:
         ask.forgotten(api.LOOKUP, REACH)
         return
     covered_from: datetime | None = since
-    names = [*_FIRST, *sorted(CALLS.keys() - set(_FIRST))]
+    names = [*_FIRST, *sorted(CALLS.keys() - INTERFACE_CALLS.keys() - set(_FIRST))]
     told: dict[str, set[str]] = {}
     for later, name in zip(reversed(range(len(names))), names, strict=True):
-        seen = _Seen()
+        seen = _Seen(ask)
         is_setting = name in SETTING_CALLS
         is_whole = ask.ask(
             api.LOOKUP,
             about=name,
             note=seen.page,
-            keep=later,
-            LookupAttributes=[{"AttributeKey": "EventName", "AttributeValue": name}],
+            keep=later + _FOR_INTERFACES,
+            LookupAttributes=_named(name),
             StartTime=now - REACH if is_setting else since,
             EndTime=now if is_setting else until,
         )
@@ -62,8 +68,21 @@ def fetch(scope: Scope, ask: "Collector") -> None:
         if not is_whole:
             covered_from = max(covered_from, seen.oldest) if covered_from and seen.oldest else None
     _pasts(ask, told, since, now)
+    _interfaces(ask, since, until)
     if covered_from is not None:
         ask.covered("cloudtrail", covered_from, min(until, now - DELAY))
+
+
+def _probe(ask: "Collector", now: datetime) -> None:
+    """Ask once, for the newest calls that changed anything: at two calls a second, more would take long."""
+    ask.ask(
+        api.LOOKUP,
+        about="newest",
+        note=_Seen(ask).newest,
+        LookupAttributes=[{"AttributeKey": "ReadOnly", "AttributeValue": "false"}],
+        StartTime=now - REACH,
+        EndTime=now,
+    )
 
 
 def _pasts(ask: "Collector", told: dict[str, set[str]], since: datetime, now: datetime) -> None:
@@ -73,23 +92,57 @@ def _pasts(ask: "Collector", told: dict[str, set[str]], since: datetime, now: da
         ask.ask(
             api.LOOKUP,
             about=instance_id,
+            keep=_FOR_INTERFACES,
             LookupAttributes=[{"AttributeKey": "ResourceName", "AttributeValue": instance_id}],
             StartTime=now - REACH,
             EndTime=since,
         )
 
 
+def _interfaces(ask: "Collector", since: datetime, until: datetime) -> None:
+    """Ask for the newest calls on network interfaces."""
+    names = sorted(INTERFACE_CALLS)
+    for later, name in zip(reversed(range(len(names))), names, strict=True):
+        ask.ask(
+            api.LOOKUP,
+            about=name,
+            note=_Seen(ask).newest_pages,
+            keep=later * api.MOST_INTERFACE_PAGES,
+            LookupAttributes=_named(name),
+            StartTime=since,
+            EndTime=until,
+        )
+
+
+def _named(name: str) -> list[dict[str, str]]:
+    return [{"AttributeKey": "EventName", "AttributeValue": name}]
+
+
 @dataclass
 class _Seen:
     """What the pages told so far; they are newest first."""
 
+    ask: "Collector"
+    pages: int = 0
     oldest: datetime | None = None
     instances: set[str] = field(default_factory=set)
 
     def page(self, page: Page) -> None:
         """Take note of a page."""
+        self.pages += 1
         for one in objects(page, "Events"):
             at = one.get("EventTime")
             if isinstance(at, datetime):
                 self.oldest = min(self.oldest or at, at)
+                self.ask.showed("cloudtrail", at)
             self.instances |= set(INSTANCE_ID.findall(str(one.get("CloudTrailEvent"))))
+
+    def newest_pages(self, page: Page) -> bool:
+        """Take note of a page, of as many as are read of one call on network interfaces."""
+        self.page(page)
+        return self.pages >= api.MOST_INTERFACE_PAGES
+
+    def newest(self, page: Page) -> bool:
+        """Take note of the first page, which has the newest; no other one is needed."""
+        self.page(page)
+        return True

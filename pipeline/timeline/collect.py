@@ -15,6 +15,7 @@ from pipeline import __version__
 from pipeline.errors import StoreError
 from pipeline.redaction import Redaction
 from pipeline.timeline import (
+    audit_logs,
     autoscaling,
     aws_apis,
     cloudtrail,
@@ -22,10 +23,8 @@ from pipeline.timeline import (
     cloudwatch,
     ec2,
     elbv2,
-    kubernetes_audit_fetch,
 )
 from pipeline.timeline.aws_apis import budget
-from pipeline.timeline.aws_faults import FAULTS, explain
 from pipeline.timeline.cloudtrail_files import Trail
 from pipeline.timeline.collection import Collection, refuse_full
 from pipeline.timeline.collector import Collector, region_of_chain
@@ -43,15 +42,15 @@ class Access:
     Attributes:
         session: makes the session for a load balancers' account; None: the ordinary chain for all.
         trail: bucket of a trail's own files, read instead of the event history.
-        audit_log_group: CloudWatch log group of an EKS cluster's audit log, in the first scope's account and
-            region; None: it is not read.
+        audit_log_groups: CloudWatch log groups of EKS clusters' audit logs. One given by ARN is read in its
+            account and region, one given by name wherever it is found.
         redaction: how people are taken out of what is written; None: not at all.
         lookups_per_second: calls to CloudTrail's event history; None: as many as AWS allows.
     """
 
     session: Callable[[Scope], Session] | None = None
     trail: Trail | None = None
-    audit_log_group: str | None = None
+    audit_log_groups: Sequence[str] = ()
     redaction: Redaction | None = None
     lookups_per_second: float | None = None
 
@@ -86,9 +85,9 @@ def collect(scopes: Sequence[Scope], folder: Path, access: Access = CHAIN) -> li
     except OSError as problem:
         raise StoreError(f"{folder}: {problem.strerror}") from problem
     try:
-        of_first = [access.audit_log_group, *[None] * (len(scopes) - 1)]
         with ThreadPoolExecutor(_AT_ONCE) as beside:
-            records = list(beside.map(partial(_ask_all, access), scopes, folders, of_first))
+            records = list(beside.map(partial(_ask_all, access), scopes, folders))
+        audit_logs.settle(access.audit_log_groups, records)
         _finish(records, folders, partial_folder, folder)
     finally:
         shutil.rmtree(partial_folder, ignore_errors=True)
@@ -111,18 +110,20 @@ def _finish(records: list[Collection], folders: list[Path], whole: Path, folder:
         raise StoreError(f"{folder}: {problem.strerror}; is there space?") from problem
 
 
-def _ask_all(access: Access, scope: Scope, folder: Path, audit_log_group: str | None) -> Collection:
+def _ask_all(access: Access, scope: Scope, folder: Path) -> Collection:
     """The load balancers first; then CloudTrail, which is slow, beside the others."""
     hours = (scope.until - scope.since).total_seconds() / 3600
+    region = scope.region or region_of_chain()
+    groups = audit_logs.of_place(access.audit_log_groups, scope.account, region)
     record = Collection(
         tool=f"forensics {__version__}",
-        region=scope.region or region_of_chain(),
+        region=region,
         account=None,
         load_balancers=list(scope.names),
         since=scope.since,
         until=scope.until,
         asked_at=datetime.now(UTC),
-        budget=budget(len(scope.names), hours),
+        budget=budget(len(scope.names), hours, len(groups)),
         left_out=scope.left_out,
     )
     scrubber = None if access.redaction is None else Scrubber(access.redaction)
@@ -138,8 +139,8 @@ def _ask_all(access: Access, scope: Scope, folder: Path, audit_log_group: str | 
                 slow = beside.submit(_cloudtrail, scope, ask, access.trail)
                 for source in (autoscaling, ec2, cloudwatch):
                     source.fetch(scope, ask)
-                if audit_log_group is not None:
-                    _audit_log(scope, ask, audit_log_group)
+                for group in audit_logs.of_place(access.audit_log_groups, scope.account, region):
+                    audit_logs.fetch(scope, ask, group)
                 slow.result()
     finally:
         ask.close()
@@ -166,21 +167,3 @@ def _cloudtrail(scope: Scope, ask: Collector, trail: Trail | None) -> None:
     """A trail's files hold all and reach back for years; the history steps in where they cannot be read."""
     if trail is None or not cloudtrail_files.fetch(scope, ask, trail):
         cloudtrail.fetch(scope, ask)
-
-
-def _audit_log(scope: Scope, ask: Collector, group: str) -> None:
-    """The cluster's own record, where AWS keeps it."""
-    call = ask.began(kubernetes_audit_fetch.NAME, kubernetes_audit_fetch.ACTION, group)
-    try:
-        client = ask.client("logs")
-    except FAULTS as problem:
-        fault = explain(problem, kubernetes_audit_fetch.ACTION)
-        call.fault, call.message = fault.kind, fault.message
-        return
-    found = kubernetes_audit_fetch.fetch(client, group, scope.since, scope.until, ask.folder, ask.scrubber)
-    if found.path is not None:
-        call.files = [found.path.name]
-    if found.message:
-        call.fault, call.message = "denied" if found.denied else "incomplete", found.message
-    if found.covered_from is not None and found.covered_to is not None:
-        ask.covered("audit", found.covered_from, found.covered_to)

@@ -74,6 +74,7 @@ class Collection:
         left_out: load balancers not asked about, because there were too many.
         calls: every question.
         coverage: what was observed.
+        newest: the newest entry, UTC, that a source's listing of changes showed, by source.
     """
 
     tool: str
@@ -87,6 +88,7 @@ class Collection:
     left_out: int = 0
     calls: list[Call] = field(default_factory=list)
     coverage: list[Span] = field(default_factory=list)
+    newest: dict[str, datetime] = field(default_factory=dict)
 
     @property
     def made(self) -> int:

@@ -132,6 +132,11 @@ class Collector:
             with self._lock:
                 self.record.coverage.append(Span(source, covered_from, covered_to))
 
+    def showed(self, source: str, at: datetime) -> None:
+        """Note an entry of a source's listing of changes: the newest one says how fresh the listing is."""
+        with self._lock:
+            self.record.newest[source] = max(at, self.record.newest.get(source, at))
+
     def _left(self, api: Api) -> int:
         """Calls of an operation that the budget still allows."""
         hours = (self.record.until - self.record.since).total_seconds() / 3600

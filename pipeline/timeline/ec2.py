@@ -19,6 +19,11 @@ __all__ = ["NAME", "fetch", "parse", "reads"]
 
 NAME = "ec2"
 
+ATTACHED_TO = "attached_to"
+"""Setting of a network interface: the instance that it hangs on."""
+PREFIXES = "ipv4_prefixes.{}"
+"""Setting of an instance: the prefixes of one of its interfaces."""
+
 _WHEN = re.compile(r"\((\d{4}-\d\d-\d\d \d\d:\d\d:\d\d (?:GMT|UTC))\)")
 _RESTART = timedelta(minutes=1)
 """A launch this long after the primary interface was attached is a start of a stopped instance."""
@@ -62,7 +67,7 @@ def _reservation(document: Document, reservation: Record, ref: str, findings: Fi
         if zone is not None:
             _setting(document, findings, instance_id, "availability_zone", zone)
         for interface in objects(instance, "NetworkInterfaces"):
-            _add_prefixes(document, interface, instance_id, findings)
+            _add_interface(document, interface, instance_id, findings)
 
 
 def _add_addresses(instance: Record, instance_id: str, ref: str, findings: Findings) -> None:
@@ -138,12 +143,14 @@ def _addresses(interface: Record) -> list[str]:
     return list(dict.fromkeys(ip for value in values if (ip := address(value)) is not None))
 
 
-def _add_prefixes(document: Document, interface: Record, instance_id: str, findings: Findings) -> None:
-    """Pod addresses under prefix delegation lie inside these /28 blocks."""
+def _add_interface(document: Document, interface: Record, instance_id: str, findings: Findings) -> None:
+    """Whose interface it is; pod addresses under prefix delegation lie inside its /28 blocks."""
+    interface_id = text(interface, "NetworkInterfaceId") or "unnamed"
+    resource = f"network-interface/{interface_id}"
+    findings.setting(resource, ATTACHED_TO, instance_id, source=NAME, read_at=document.read_at)
     blocks = sorted({p for entry in objects(interface, "Ipv4Prefixes") if (p := text(entry, "Ipv4Prefix"))})
     if blocks:
-        interface_id = text(interface, "NetworkInterfaceId") or "unnamed"
-        _setting(document, findings, instance_id, f"ipv4_prefixes.{interface_id}", ",".join(blocks))
+        _setting(document, findings, instance_id, PREFIXES.format(interface_id), ",".join(blocks))
 
 
 def _add_end(document: Document, instance: Record, instance_id: str, ref: str, findings: Findings) -> None:
@@ -186,7 +193,7 @@ def _interface(document: Document, interface: Record, ref: str, findings: Findin
     if instance_id is None:
         _add_balancer_zone(document, interface, findings)
         return
-    _add_prefixes(document, interface, instance_id, findings)
+    _add_interface(document, interface, instance_id, findings)
     if attached_at is None:
         findings.problem(ref, f"interface of {instance_id} without AttachTime")
         return

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from difflib import get_close_matches
 from pathlib import Path, PurePath
 
 import polars as pl
@@ -11,10 +12,11 @@ import polars as pl
 from pipeline.errors import SourceError
 from pipeline.model import COVERAGE, EVENTS, METRICS, SETTINGS
 from pipeline.redaction import Redaction
-from pipeline.timeline import archive, merge
+from pipeline.timeline import archive, merge, reused
 from pipeline.timeline.archive import Told
 from pipeline.timeline.base import Document, Findings, Problem
 from pipeline.timeline.coverage import one_span_per_file, watch_until_written
+from pipeline.timeline.decode import LISTS
 from pipeline.timeline.documents import read_documents
 from pipeline.timeline.node_groups import with_node_groups
 from pipeline.timeline.redact import Scrubber
@@ -127,7 +129,7 @@ class _Reading:
     def folder(self, path: Path) -> Told:
         """What one folder tells, not settled yet."""
         findings = Findings(problems=self.findings.problems)
-        unknown: dict[str, str] = {}
+        unknown: dict[str, list[str]] = {}
         written: dict[str, datetime] = {}
         collected: defaultdict[PurePath, list[Row]] = defaultdict(list)
         for document in read_documents(path, findings, self._scrubber):
@@ -140,15 +142,25 @@ class _Reading:
             if document.is_collected:
                 collected[PurePath(file).parent] += findings.settings[known:]
             if not found:
-                unknown.setdefault(file, ", ".join(list(document.value)[:5]))
+                unknown.setdefault(file, list(document.value)[:5])
         for file, keys in unknown.items():
-            what = f"no known kind of dump (top keys: {keys[:200] or 'none'})"
-            findings.problem(file, what, is_loss=False)
+            _unknown(file, keys, findings)
         for rows in collected.values():
             name_by_own_listing(rows)
+        reused.report(findings)
         watch_until_written(findings, written)
         one_span_per_file(findings)
         return archive.told(findings)
+
+
+def _unknown(file: str, keys: list[str], findings: Findings) -> None:
+    """A dump that no source reads; one whose key is nearly that of a known dump was meant to be one."""
+    what = f"no known kind of dump (top keys: {', '.join(keys)[:200] or 'none'})"
+    known = {key.lower(): key for key in LISTS.split() if key != "Instances"}  # alone it says nothing
+    close = (get_close_matches(key.lower(), known, n=1, cutoff=0.75) for key in keys)
+    near = [known[found] for several in close for found in several]
+    hint = f"; is {near[0]} meant?" if near else ""
+    findings.problem(file, f"{what}{hint}", is_loss=bool(near))
 
 
 def _parse(document: Document, findings: Findings) -> set[str]:

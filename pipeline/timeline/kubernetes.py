@@ -14,6 +14,7 @@ from pipeline.timeline.base import Document, Findings
 from pipeline.timeline.decode import SKIPPED
 from pipeline.timeline.kubernetes_audit import is_audit, parse_audit
 from pipeline.timeline.kubernetes_events import is_event, parse_event
+from pipeline.timeline.kubernetes_fetch import fetch
 from pipeline.timeline.kubernetes_fields import Record, latest_instant, mapping, mappings
 from pipeline.timeline.kubernetes_nodes import parse_node
 from pipeline.timeline.kubernetes_pods import parse_pod
@@ -24,6 +25,8 @@ from pipeline.timeline.kubernetes_services import (
     parse_service,
 )
 from pipeline.timeline.watch_marks import read_mark
+
+__all__ = ["NAME", "fetch", "parse", "reads"]
 
 NAME = "kubernetes"
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.errors import StoreError
+from pipeline.timeline.aws_apis import MOST_LOG_PAGES
 from pipeline.timeline.kubernetes_fetch import Fetched, compact, whole
 from pipeline.timeline.redact import Scrubber
 
@@ -23,13 +24,14 @@ PATTERN = (
 )
 """What `kubernetes_audit` makes events of; CloudWatch Logs scans everything and returns only this."""
 
-MOST_PAGES = 1000
-"""A page is 1 MB at most, and often empty. For more than this, subscribe the log group to Firehose."""
+MOST_PAGES = MOST_LOG_PAGES
+"""For more than this, subscribe the log group to Firehose."""
 
 LAG = timedelta(minutes=5)
 """Audit events reach CloudWatch Logs a few minutes late."""
 
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
+_MISSING = "ResourceNotFoundException"
 
 
 class LogsClient(Protocol):
@@ -47,6 +49,8 @@ def fetch(
     until: datetime,
     folder: Path,
     scrubber: Scrubber | None = None,
+    *,
+    is_probe: bool = False,
 ) -> Fetched:
     """Store the audit events of a window; what was read before an error or the limit is kept.
 
@@ -57,17 +61,20 @@ def fetch(
         until: its end, exclusive.
         folder: where the file goes; made if need be.
         scrubber: takes people out of what is written.
+        is_probe: read one page, to see whether it is allowed; nothing is covered.
 
     Raises:
         StoreError: the folder cannot be written.
     """
     path = folder / f"filter-log-events.{group.strip('/').replace('/', '-')}.jsonl"
-    reading = _Reading(client, group, since, until)
+    reading = _Reading(client, group, since, until, is_probe=is_probe)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with whole(path) as file:
             for page in reading.pages():
                 file.write(compact(page if scrubber is None else scrubber.scrubbed(page)) + b"\n")
+        if not reading.events:
+            path.unlink()  # an empty file would be no JSON
     except OSError as problem:
         raise StoreError(f"{folder}: {problem.strerror}; is it writable, is there space?") from problem
     return reading.outcome(path)
@@ -76,9 +83,13 @@ def fetch(
 class _Reading:
     """One window being read."""
 
-    def __init__(self, client: LogsClient, group: str, since: datetime, until: datetime) -> None:
+    def __init__(
+        self, client: LogsClient, group: str, since: datetime, until: datetime, *, is_probe: bool
+    ) -> None:
         self.client, self.group, self.since, self.until = client, group, since, until
-        self.events, self.last_ms = 0, 0
+        self.is_probe = is_probe
+        self.calls, self.events, self.last_ms = 0, 0, 0
+        self.is_missing = False
         self.is_reached, self.is_complete = False, False
         self.denied: str | None = None
         self.message = ""
@@ -95,6 +106,8 @@ class _Reading:
             self.last_ms = max([self.last_ms, *(int(event.get("timestamp") or 0) for event in events)])
             if events:
                 yield {"events": events, "searchedLogStreams": page.get("searchedLogStreams") or []}
+            if self.is_probe:
+                return
             following = page.get("nextToken")
             if not following:
                 self.is_complete = True
@@ -114,12 +127,14 @@ class _Reading:
             "filterPattern": PATTERN,
             **({"nextToken": token} if token else {}),
         }
+        self.calls += 1
         try:
             page = self.client.filter_log_events(**request)
         except ClientError as problem:
             self.is_reached = True
             code = str(problem.response.get("Error", {}).get("Code"))
             self.denied = ACTION if code in _DENIED else None
+            self.is_missing = code == _MISSING
             self.message = f"{self.group}: {ACTION} failed ({code}); read {self._reach()}"
             return None
         except BotoCoreError as problem:
@@ -135,7 +150,7 @@ class _Reading:
         """What came of it: the whole window, or up to the last event."""
         arrived = max(self.since, min(self.until, datetime.now(UTC) - LAG))
         covered_to = arrived if self.is_complete else _instant(self.last_ms)
-        is_covered = self.is_complete or self.last_ms > 0
+        is_covered = not self.is_probe and (self.is_complete or self.last_ms > 0)
         return Fetched(
             NAME,
             self.group,
@@ -145,7 +160,9 @@ class _Reading:
             covered_to=covered_to if is_covered else None,
             objects=self.events,
             message=self.message,
-            path=path,
+            path=path if self.events else None,
+            calls=self.calls,
+            is_missing=self.is_missing,
         )
 
 

@@ -41,6 +41,8 @@ class Fetched:
         objects: how many were written.
         message: a sentence for people; empty when all is well.
         path: the file; None: nothing was written.
+        calls: requests that it took, as far as they are counted.
+        is_missing: what was asked for is not there.
     """
 
     source: str
@@ -52,6 +54,8 @@ class Fetched:
     objects: int = 0
     message: str = ""
     path: Path | None = None
+    calls: int = 0
+    is_missing: bool = False
 
 
 def fetch(cluster: Cluster, folder: Path) -> list[Fetched]:

@@ -17,6 +17,7 @@ from pipeline.timeline.lifetimes_frames import (
     pick,
     seconds,
 )
+from pipeline.timeline.lifetimes_interfaces import hosts
 
 DEFAULT_GRACE_S = 30.0
 EXACT_S = 2.0
@@ -27,13 +28,16 @@ _TARGETS = (K.TARGET_REGISTERED, K.TARGET_DEREGISTERED)
 _NODE_COLUMNS = ("instance_id", "node_group", "asg_name", "vpc_id")
 
 
-def pod_lives(events: pl.DataFrame, settings: pl.DataFrame, nodes: pl.DataFrame) -> pl.DataFrame:
+def pod_lives(
+    events: pl.DataFrame, settings: pl.DataFrame, nodes: pl.DataFrame, held: pl.DataFrame
+) -> pl.DataFrame:
     """One row per pod.
 
     Args:
         events: events about pods, and registrations of addresses that are no node's, unique.
         settings: rows of `settings`; ``termination_grace_period_s`` on ``pod/…`` is used.
         nodes: lives of nodes.
+        held: which instance held which address (``lifetimes_interfaces.HOLDINGS``).
 
     Returns:
         Columns of `lifetimes` as far as they are known, and the working columns; times UTC.
@@ -51,7 +55,7 @@ def pod_lives(events: pl.DataFrame, settings: pl.DataFrame, nodes: pl.DataFrame)
     )
     for part in (_joined(owned), _ready(owned), _drained(owned), _exited(owned)):
         pods = pods.join(part, on=OWNER, how="left")
-    pods = _on_nodes(_deadline(pods, settings), nodes)
+    pods = _on_nodes(_deadline(pods, settings), nodes, held)
     return _graceful(pods).with_columns(pl.lit("pod").alias("kind"))
 
 
@@ -169,8 +173,11 @@ def _deadline(pods: pl.DataFrame, settings: pl.DataFrame) -> pl.DataFrame:
     ).drop("grace_s")
 
 
-def _on_nodes(pods: pl.DataFrame, nodes: pl.DataFrame) -> pl.DataFrame:
-    """Pods with what their node is; a pod that outlives its node in the records was lost with it."""
+def _on_nodes(pods: pl.DataFrame, nodes: pl.DataFrame, held: pl.DataFrame) -> pl.DataFrame:
+    """Pods with what their node is; a pod that outlives its node in the records was lost with it.
+
+    Where no source names the node, it is the instance whose interface held the pod's address.
+    """
     lives = nodes.select(
         "node_name",
         *_NODE_COLUMNS,
@@ -179,7 +186,12 @@ def _on_nodes(pods: pl.DataFrame, nodes: pl.DataFrame) -> pl.DataFrame:
     )
     pods = pods.with_columns((pl.coalesce("joined_at", FIRST_NEWS) + seconds(60)).alias("lookup_at"))
     placed = asof(pods.filter(pl.col("node_name").is_not_null()), lives, "lookup_at", "since", ["node_name"])
-    pods = pl.concat([placed, pods.filter(pl.col("node_name").is_null())], how="diagonal")
+    found = hosts(pods.filter(pl.col("node_name").is_null()), held, nodes).rename({"host": "instance_id"})
+    nameless = pods.filter(pl.col("node_name").is_null()).drop("node_name")
+    nameless = nameless.join(found, on=OWNER, how="left")
+    is_hosted = pl.col("instance_id").is_not_null()
+    hosted = asof(nameless.filter(is_hosted), lives, "lookup_at", "since", ["instance_id"])
+    pods = pl.concat([placed, hosted, nameless.filter(~is_hosted)], how="diagonal")
     vpc_id = pl.coalesce("own_vpc_id", "vpc_id").alias("vpc_id")
     return _lost(pods.with_columns(vpc_id).drop("lookup_at", "since", "own_vpc_id"))
 

@@ -7,6 +7,10 @@ from pipeline.timeline.base import Document
 
 ASG_TAG = "aws:autoscaling:groupName"
 
+_GROUP_ARN = re.compile(
+    r"arn:[a-z-]+:autoscaling:[^:]*:[^:]*:autoScalingGroup:[^:]*:autoScalingGroupName/(.+)"
+)
+
 NODE_GROUP_KEYS = (
     "role",
     "node-group",
@@ -22,6 +26,18 @@ def node_group_of(labels: dict[str, str]) -> str | None:
     """The group that tags or labels name; None when none of them does."""
     lowered = {key.lower(): value for key, value in labels.items()}
     return next((lowered[key] for key in NODE_GROUP_KEYS if lowered.get(key)), None)
+
+
+def group_resource(arn: str | None, name: str) -> str:
+    """What settings of an Auto Scaling group are kept under: its ARN, as regions may share a name."""
+    return arn if arn is not None and _GROUP_ARN.fullmatch(arn) else f"auto-scaling-group/{name}"
+
+
+def group_name(resource: str) -> str | None:
+    """The Auto Scaling group that a resource is, by name; None when it is no such group, or any."""
+    found = _GROUP_ARN.fullmatch(resource)
+    name = found[1] if found else resource.partition("auto-scaling-group/")[2]
+    return name if name and name != "*" else None
 
 
 def named_resource(document: Document, dump: str) -> str | None:

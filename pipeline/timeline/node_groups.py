@@ -1,9 +1,15 @@
-"""Gives every event of a node the best name of its group: its role, else its Auto Scaling group."""
+"""Gives every event of a node the best name of its group: its role, else its Auto Scaling group.
+
+Two regions or accounts may have a group of the same name: where several are known, the ARN that Auto Scaling
+tells for an instance says which one is meant, and a name alone means none of them.
+"""
 
 from collections.abc import Iterable
 from typing import Any
 
 import polars as pl
+
+from pipeline.timeline.names import group_name
 
 Row = dict[str, Any]
 
@@ -17,18 +23,51 @@ def with_node_groups(events: pl.DataFrame, settings: list[Row]) -> pl.DataFrame:
     instance, or for the group, the role replaces it: then all sources speak of the same group.
     """
     rows = events.select(_NAMES).to_dicts()
-    asg_of = _asg_by_instance(rows, settings)
+    groups = _Groups(rows, settings)
     by_instance = _first(
         (row["instance_id"], row["node_group"]) for row in rows if _has_role(row) and row["instance_id"]
     )
-    by_asg = _group_roles(rows, settings, asg_of)
+    by_group = _group_roles(rows, settings, groups)
     for row in rows:
-        row["asg_name"] = row["asg_name"] or asg_of.get(row["instance_id"])
+        row["asg_name"] = row["asg_name"] or groups.name_of.get(row["instance_id"])
         if not _has_role(row):
-            role = by_instance.get(row["instance_id"]) or by_asg.get(row["asg_name"])
+            role = by_instance.get(row["instance_id"]) or by_group.get(groups.of(row))
             row["node_group"] = role or row["node_group"] or row["asg_name"]
     named = pl.DataFrame(rows, schema=dict.fromkeys(_NAMES, pl.String))
     return events.with_columns(named["asg_name"], named["node_group"])
+
+
+class _Groups:
+    """Which group an event is about."""
+
+    def __init__(self, events: list[Row], settings: list[Row]) -> None:
+        listed = ((_instance(row), row["value"]) for row in settings if row["setting"] == "asg_name")
+        told = ((row["instance_id"], row["asg_name"]) for row in events if row["instance_id"])
+        self.name_of = _first([*((i, a) for i, a in told if a), *listed])
+        self._arn_of = _first(
+            (_instance(row), row["value"]) for row in settings if row["setting"] == "asg_arn"
+        )
+        known = {row["resource"] for row in settings} | set(self._arn_of.values())
+        self._arns: dict[str, set[str]] = {}
+        for one in known:
+            name = group_name(one) if one.startswith("arn:") else None
+            if name is not None:
+                self._arns.setdefault(name, set()).add(one)
+
+    def of(self, row: Row) -> str | None:
+        """ARN of the event's group, else its name."""
+        return self._arn_of.get(row["instance_id"]) or self.by_name(
+            row["asg_name"] or self.name_of.get(row["instance_id"])
+        )
+
+    def by_name(self, name: str | None) -> str | None:
+        """The only ARN of a name; the name where no ARN is known, None where several are."""
+        arns = self._arns.get(name or "", set())
+        return next(iter(arns), name) if len(arns) < 2 else None  # noqa: PLR2004 - one or none
+
+
+def _instance(row: Row) -> str:
+    return str(row["resource"]).removeprefix("instance/")
 
 
 def _has_role(row: Row) -> bool:
@@ -36,30 +75,15 @@ def _has_role(row: Row) -> bool:
     return bool(row["node_group"]) and row["node_group"] != row["asg_name"]
 
 
-def _asg_by_instance(events: list[Row], settings: list[Row]) -> dict[str | None, str]:
-    listed = (
-        (row["resource"].removeprefix("instance/"), row["value"])
-        for row in settings
-        if row["setting"] == "asg_name"
-    )
-    told = ((row["instance_id"], row["asg_name"]) for row in events if row["instance_id"])
-    return _first([*((i, a) for i, a in told if a), *listed])
-
-
-def _group_roles(
-    events: list[Row], settings: list[Row], asg_of: dict[str | None, str]
-) -> dict[str | None, str]:
+def _group_roles(events: list[Row], settings: list[Row], groups: _Groups) -> dict[str | None, str]:
     tagged = (
-        (row["resource"].removeprefix("auto-scaling-group/"), row["value"])
+        (row["resource"] if row["resource"].startswith("arn:") else groups.by_name(name), row["value"])
         for row in settings
-        if row["setting"] == "node_group"
+        if row["setting"] == "node_group" and (name := group_name(row["resource"])) is not None
     )
-    told = (
-        (row["asg_name"] or asg_of.get(row["instance_id"]), row["node_group"])
-        for row in events
-        if _has_role(row)
-    )
-    return _first(tagged) | _first((asg, role) for asg, role in told if asg and asg != role)
+    told = ((groups.of(row), row["node_group"]) for row in events if _has_role(row))
+    roles = ((group, role) for group, role in told if group and role != (group_name(group) or group))
+    return _first((group, role) for group, role in tagged if group) | _first(roles)
 
 
 def _first(pairs: Iterable[tuple[str | None, str]]) -> dict[str | None, str]:

@@ -17,6 +17,8 @@ class Scope:
         left_out: load balancers beyond those that a collection asks about.
         region: where they are; None: that of the AWS chain.
         account: whose they are, as logs or ARN say, else as the first one found.
+        is_probe: whether it is only to be seen what is allowed, and how fresh it is: listings of changes are
+            then asked for their newest page.
         must_be_seen: whether the credentials may be those of another account: only one of the load balancers
             proves that they are not.
         strangers: accounts of load balancers of such a name that are not meant.
@@ -33,6 +35,7 @@ class Scope:
     left_out: int = 0
     region: str | None = None
     account: str | None = None
+    is_probe: bool = False
     must_be_seen: bool = False
     strangers: set[str] = field(default_factory=set)
     vpcs: set[str] = field(default_factory=set)

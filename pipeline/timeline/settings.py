@@ -14,12 +14,14 @@ from typing import Any
 from pipeline.timeline.base import Findings
 from pipeline.timeline.elbv2 import DEFAULT
 from pipeline.timeline.kubernetes import NAME as KUBERNETES
+from pipeline.timeline.names import group_name
 
 Row = dict[str, Any]
 
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
-_KINDS = {"load-balancer": ":loadbalancer/", "target-group": ":targetgroup/", "auto-scaling-group": ""}
+_KINDS = {"load-balancer": ":loadbalancer/", "target-group": ":targetgroup/"}
 """Kinds of resource that a dump may name by file name, and what their ARN holds."""
+_GROUP = "auto-scaling-group"
 
 
 def name_by_own_listing(rows: list[Row]) -> None:
@@ -66,16 +68,27 @@ def _known_resources(rows: Iterable[Row]) -> dict[str, set[str]]:
     """Resources by ``kind/name`` and by ``kind/*``."""
     known: dict[str, set[str]] = {}
     for row in rows:
-        kind = row["resource"].partition("/")[0]
-        if kind == "auto-scaling-group" and not row["resource"].endswith("/*"):
-            known.setdefault(f"{kind}/*", set()).add(row["resource"])
+        group = row["value"] if row["setting"] == "asg_arn" else row["resource"]
+        name = group_name(group)
+        if name is not None:
+            known.setdefault(f"{_GROUP}/{name}", set()).add(group)
         if row["setting"] != "name":
             continue
         for named, part in _KINDS.items():
-            if part and part in row["resource"]:
+            if part in row["resource"]:
                 known.setdefault(f"{named}/{row['value']}", set()).add(row["resource"])
                 known.setdefault(f"{named}/*", set()).add(row["resource"])
-    return known
+    return known | _groups(known)
+
+
+def _groups(known: dict[str, set[str]]) -> dict[str, set[str]]:
+    """Auto Scaling groups by name: their ARNs, where any is known; and all of them."""
+    groups = {
+        named: {one for one in found if one.startswith("arn:")} or found
+        for named, found in known.items()
+        if named.startswith(f"{_GROUP}/")
+    }
+    return groups | ({f"{_GROUP}/*": set[str]().union(*groups.values())} if groups else {})
 
 
 def _resolved(rows: Iterable[Row], known: dict[str, set[str]], findings: Findings) -> Iterator[Row]:

@@ -19,6 +19,8 @@ from pipeline.ingest.lake import Lake
 from pipeline.ingest.pull import source_of
 from pipeline.ingest.s3_options import S3Options
 from pipeline.model import COVERAGE, EVENTS, Window
+from pipeline.timeline import autoscaling_fetch, cloudtrail_fetch, cloudwatch_fetch
+from pipeline.timeline.collection import Call, Collection
 from pipeline.timeline.folder import read_timeline
 from pipeline.usecases import live, privacy
 from pipeline.usecases.incident import Question, attach_logs
@@ -34,6 +36,14 @@ _KINDS = {
     "changes": "^(network|routing|setting)_changed$",
 }
 """Event kinds that the sources of a family tell."""
+_KEPT = {
+    "autoscaling:DescribeScalingActivities": ("scaling_activities", autoscaling_fetch.REACH),
+    "cloudtrail:LookupEvents": ("cloudtrail", cloudtrail_fetch.REACH),
+    "cloudwatch:GetMetricData": ("cloudwatch", cloudwatch_fetch.KEPT),
+}
+"""Actions that tell of the past: the source of `coverage`, and how far back AWS reaches."""
+_OF_NODES = {"ec2:DescribeInstances": "instances", "logs:FilterLogEvents": "audit"}
+"""Further actions on which verdicts rest."""
 
 
 @dataclass(frozen=True)
@@ -201,25 +211,53 @@ def _drift(settings: Settings) -> Iterator[Line]:
 
 
 def _aws(settings: Settings, load_balancer: str | None, now: datetime) -> Iterator[Line]:
-    """Ask everything that a collection asks, for the last hour, and throw the answers away."""
+    """Ask what a collection asks, for the last hour or the newest page, and throw the answers away."""
     window = Window(now - _PROBE, now)
     with tempfile.TemporaryDirectory(prefix="forensics-") as folder:
         try:
             with Lake.open(settings.store) as lake, Engine(settings.memory_limit) as engine:
                 attach_logs(engine, lake, Question(window=window, load_balancer=load_balancer))
                 pages, redaction = Path(folder) / "pages", privacy.thrown_away(lake, settings)
-                records = live.collect(engine, window, load_balancer, settings, pages, redaction)
+                records = live.collect(
+                    engine, window, load_balancer, settings, pages, redaction, is_probe=True
+                )
         except ForensicsError as problem:
             yield Line("aws", is_well=False, told=str(problem))
             return
-    by_action: dict[str, list[str]] = {}
+    by_action: dict[str, list[tuple[Collection, Call]]] = {}
     for record in records:
-        place = f"{record.account or 'account unknown'} {record.region}: " if len(records) > 1 else ""
         for call in record.calls:
-            faults = by_action.setdefault(call.action, [])
-            faults += [f"{place}{call.message}"] if call.fault and call.message else []
-    for action, faults in sorted(by_action.items()):
-        yield Line(action, is_well=not faults, told="; ".join(dict.fromkeys(faults)) or "answers")
+            by_action.setdefault(call.action, []).append((record, call))
+    for action, asked in sorted(by_action.items()):
+        yield _action(action, asked, several=len(records) > 1)
+    made, most = sum(record.made for record in records), sum(record.budget for record in records)
+    yield Line("API calls", is_well=True, told=f"{made:,} made, of {most:,} in the budget of a collection")
+
+
+def _action(action: str, asked: list[tuple[Collection, Call]], *, several: bool) -> Line:
+    """Whether it answers and how far back; else what is missing and what that costs."""
+    faults = [
+        f"{record.account or 'account unknown'} {record.region}: {call.message}" if several else call.message
+        for record, call in asked
+        if call.fault and call.message
+    ]
+    source, reach = _KEPT.get(action, (_OF_NODES.get(action), None))
+    if faults:
+        return Line(action, is_well=False, told="; ".join([*dict.fromkeys(faults), *_costs(source)]))
+    if source is None or reach is None:
+        return Line(action, is_well=True, told="answers")
+    newest = max((record.newest[source] for record, _ in asked if source in record.newest), default=None)
+    last = f"; the newest is of {newest:%Y-%m-%d %H:%M} UTC" if newest else ""
+    return Line(action, is_well=True, told=f"answers, and reaches back {reach.days} days{last}")
+
+
+def _costs(source: str | None) -> Iterator[str]:
+    """What verdicts lose without a source, family by family."""
+    for family, sources in FAMILIES.items():
+        if source in sources:
+            others = ", ".join(one for one in sources if one != source)
+            unless = f"unless {family} are watched by {others}, " if others else ""
+            yield f"{unless}{_cost(family)}"
 
 
 def _cluster(settings: Settings) -> Iterator[Line]:

@@ -38,6 +38,8 @@ def collect(
     settings: Settings,
     folder: Path,
     redaction: Redaction | None = None,
+    *,
+    is_probe: bool = False,
 ) -> list[Collection]:
     """Ask AWS about the load balancer, or about those that the logs show, per account and region.
 
@@ -45,10 +47,11 @@ def collect(
         engine: holds `requests`.
         window: what is asked; open ends are taken from the logs.
         load_balancer: name, app/name/id or ARN; None: those in the logs, the busiest first.
-        settings: the roles per account, the trail and the role to read its bucket as, and the log group of an
-            EKS audit log.
+        settings: the roles per account, the trail and the role to read its bucket as, and the log groups of
+            EKS audit logs.
         folder: new folder for the answers.
         redaction: how people are taken out of what is written; None: not at all.
+        is_probe: ask only as much as shows what is allowed (`Scope`).
 
     Returns:
         One record per account and region.
@@ -65,6 +68,7 @@ def collect(
     roles = {role.split(":")[_ACCOUNT_AT]: role for role in settings.timeline_roles}
     scopes = _scopes(load_balancer, seen, _span(window, seen))
     for scope in scopes:
+        scope.is_probe = is_probe
         scope.must_be_seen = scope.account not in roles and len({one.account for one in scopes}) > 1
 
     def session(scope: Scope) -> "Session":

@@ -15,23 +15,79 @@
 
 with
 
+-- Two regions may have a group of the same name: then its ARN says which one a node was of.
+arns as (
+
+    select
+        settings.value as arn,
+        regexp_extract(settings.value, 'autoScalingGroupName/(.+)$', 1) as asg_name
+    from settings
+    where settings.setting = 'asg_arn'
+
+    union distinct
+
+    select
+        settings.resource as arn,
+        regexp_extract(settings.resource, 'autoScalingGroupName/(.+)$', 1) as asg_name
+    from settings
+    where settings.resource like '%:autoScalingGroup:%'
+
+),
+
+names as (
+
+    select
+        arns.asg_name,
+        min(arns.arn) as arn,
+        count(*) as groups
+    from arns
+    group by arns.asg_name
+
+),
+
+instances as (
+
+    select
+        settings.resource,
+        max(settings.value) as arn
+    from settings
+    where settings.setting = 'asg_arn'
+    group by settings.resource
+
+),
+
+nodes as (
+
+    select
+        lifetimes.*,
+        coalesce(lifetimes.asg_name, lifetimes.node_group) as group_name
+    from lifetimes
+    where lifetimes.kind = 'node'
+
+),
+
 leaves as (
 
     select
-        coalesce(lifetimes.asg_name, lifetimes.node_group) as asg_name,
-        coalesce(lifetimes.node_group, lifetimes.asg_name) as node_group,
+        nodes.group_name as asg_name,
+        coalesce(instances.arn, case when names.groups = 1 then names.arn end) as arn,
+        coalesce(names.groups, 0) > 1 as is_ambiguous,
+        coalesce(nodes.node_group, nodes.asg_name) as node_group,
         count(*) as leaves,
-        sum(case when lifetimes.is_graceful then 0 else 1 end) as abrupt
-    from lifetimes
+        sum(case when nodes.is_graceful then 0 else 1 end) as abrupt
+    from nodes
+    left join instances on instances.resource = 'instance/' || nodes.instance_id
+    left join names on nodes.group_name = names.asg_name
     where
-        lifetimes.kind = 'node'
-        and lifetimes.left_at is not null
-        and lifetimes.left_known_by <> 'logs'
-        and coalesce(lifetimes.asg_name, lifetimes.node_group) is not null
-        and coalesce(lifetimes.left_reason, '') not in ('unhealthy', 'crash', 'impaired', 'node_lost')
+        nodes.left_at is not null
+        and nodes.left_known_by <> 'logs'
+        and nodes.group_name is not null
+        and coalesce(nodes.left_reason, '') not in ('unhealthy', 'crash', 'impaired', 'node_lost')
     group by
-        coalesce(lifetimes.asg_name, lifetimes.node_group),
-        coalesce(lifetimes.node_group, lifetimes.asg_name)
+        nodes.group_name,
+        coalesce(instances.arn, case when names.groups = 1 then names.arn end),
+        coalesce(names.groups, 0) > 1,
+        coalesce(nodes.node_group, nodes.asg_name)
 
 ),
 
@@ -54,7 +110,10 @@ drains as (
 )
 
 select
-    'auto-scaling-group/' || leaves.asg_name as resource,
+    case
+        when leaves.is_ambiguous and leaves.arn is not null then leaves.arn
+        else 'auto-scaling-group/' || leaves.asg_name
+    end as resource,
     cast(null as varchar) as target_group_arn,
     cast(null as varchar) as elb,
     leaves.node_group,
@@ -70,6 +129,6 @@ from leaves
 cross join drains
 left join hooks
     on
-        hooks.resource = 'auto-scaling-group/' || leaves.asg_name
+        hooks.resource = coalesce(leaves.arn, 'auto-scaling-group/' || leaves.asg_name)
         or hooks.resource = 'auto-scaling-group/*'
 where leaves.abrupt > 0

@@ -105,7 +105,7 @@ def window(day: RecentDay) -> Window:
 def test_region_and_load_balancers_come_from_the_logs(
     day: RecentDay, aws: Replay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     with investigate(question(day), Settings()) as incident:
         (collection,) = incident.collections
         assert (collection.region, collection.load_balancers) == ("eu-west-1", ["shop"])

@@ -16,6 +16,7 @@ from pipeline.timeline.collect import Access, collect
 from pipeline.timeline.collection import Collection
 from pipeline.timeline.collector import Collector
 from pipeline.timeline.folder import read_timeline
+from pipeline.timeline.lifetimes_interfaces import holdings
 from tests.support.aws_replay import Replay, Trouble
 from tests.support.aws_runs import EXTRAS, collected, failed, scope, sources
 from tests.support.recent_day import RecentDay
@@ -98,7 +99,7 @@ def test_a_day_of_three_load_balancers_stays_within_the_budget(
     record, timeline = collected(
         scope(day, names=("docs", "pay", "shop"), since=until - timedelta(hours=24), until=until), tmp_path
     )
-    assert len(aws.asked) == record.made <= record.budget == budget(3, 24) == 388
+    assert len(aws.asked) == record.made <= record.budget == budget(3, 24) == 412
     per_action = {api.action: api.allowed(3, 1) for api in APIS}
     actions = [one.action for one in aws.asked]
     assert all(actions.count(action) <= most for action, most in per_action.items())
@@ -141,6 +142,40 @@ def test_the_launch_of_an_instance_that_went_is_looked_up(
     launched = timeline.events.filter(pl.col("kind") == "instance_launched", with_address)
     assert set(ended["instance_id"]) <= set(launched["instance_id"])
     assert launched["occurred_at"].min() < since - timedelta(hours=2)  # type: ignore[operator]  # it is no other type
+
+
+def test_of_calls_on_interfaces_the_newest_are_read_and_they_cost_no_coverage(
+    day: RecentDay, aws: Replay, tmp_path: Path
+) -> None:
+    until = datetime.fromisoformat(day.until)
+    instance = aws.dumps.lists["Reservations"][0]["Instances"][0]
+    eni = instance["NetworkInterfaces"][0]["NetworkInterfaceId"]
+    for number in range(1000):
+        at, last = until - timedelta(seconds=20 * number), f"{number // 250}.{number % 250}"
+        answer = {
+            "networkInterfaceId": eni,
+            "assignedPrivateIpAddressesSet": {"item": [{"privateIpAddress": f"10.9.{last}"}]},
+        }
+        aws.dumps.records.append(
+            {
+                "eventID": f"assign-{number}",
+                "eventTime": f"{at:%Y-%m-%dT%H:%M:%SZ}",
+                "eventSource": "ec2.amazonaws.com",
+                "eventName": "AssignPrivateIpAddresses",
+                "requestParameters": {"networkInterfaceId": eni},
+                "responseElements": answer,
+            }
+        )
+    since = until - timedelta(hours=3)
+    record, timeline = collected(scope(day, since=since, until=until), tmp_path)
+    assert failed(record) == {}
+    assert timeline.problems == []
+    (span,) = timeline.coverage.filter(source="cloudtrail").rows(named=True)
+    assert span["covered_from"] == since - timedelta(hours=2)
+    held = holdings(timeline.events, timeline.settings)
+    assigned = held.filter(pl.col("block").str.starts_with("10.9."), instance_id=instance["InstanceId"])
+    assert assigned.height == 150
+    assert assigned["held_from"].max() == until
 
 
 def test_a_setting_of_the_window_is_told_by_the_last_change_before_it(

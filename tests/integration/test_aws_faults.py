@@ -144,13 +144,24 @@ def test_a_name_too_long_for_a_file_costs_itself_only(day: RecentDay, aws: Repla
 def test_without_a_region_one_sentence_says_so(
     day: RecentDay, aws: Replay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
-        monkeypatch.delenv(name)
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")  # boto3 does not read it: saying so would help nobody
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     record, timeline = collected(scope(day), tmp_path)
     assert (aws.asked, record.region) == ([], None)
     (problem,) = timeline.problems
-    assert "set AWS_REGION" in problem.what
+    assert "set AWS_DEFAULT_REGION" in problem.what
+
+
+def test_the_variable_that_the_sentence_names_is_the_one_that_works(
+    day: RecentDay, aws: Replay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_REGION")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    record, timeline = collected(scope(day), tmp_path)
+    assert record.region == "eu-central-1"
+    assert {one.region for one in aws.asked} == {"eu-central-1"}
+    assert timeline.problems == []
 
 
 @pytest.mark.usefixtures("few_attempts")

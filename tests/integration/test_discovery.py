@@ -57,14 +57,13 @@ def test_an_arn_needs_no_configured_region(
 ) -> None:
     forget_region(monkeypatch, tmp_path)
     assert find(shop).arn == shop
-    with pytest.raises(UsageError, match=r"shop: no AWS region is configured .*AWS_REGION") as caught:
+    with pytest.raises(UsageError, match=r"shop: no AWS region is configured .*AWS_DEFAULT_REGION") as caught:
         find("shop")
     assert caught.value.exit_code == 2
 
 
 def forget_region(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
-        monkeypatch.delenv(name)
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
 
 

@@ -176,7 +176,7 @@ def test_an_object_changed_since_it_was_listed_is_left_for_the_next_pull(
         (400, "ExpiredToken", "", "the credentials have expired .*aws sso login"),
         (403, "RequestTimeTooSkewed", "", "this machine's clock is wrong .*NTP"),
         (403, "InvalidAccessKeyId", "", "the credentials are not accepted"),
-        (301, "PermanentRedirect", "", "the bucket is in another region .*AWS_REGION"),
+        (301, "PermanentRedirect", "", "the bucket is in another region .*AWS_DEFAULT_REGION"),
         (403, "AccessDenied", "Access Denied", "access denied .*allow s3:ListBucket$"),
         (
             403,

@@ -15,7 +15,9 @@ from pipeline.ingest import lateness
 from pipeline.ingest.source import Candidate
 from pipeline.model import Window
 from pipeline.timeline import collector
+from pipeline.timeline.aws_apis import APIS, budget
 from pipeline.timeline.folder import read_timeline
+from pipeline.timeline.instants import read_instant
 from pipeline.usecases.doctor import doctor
 from pipeline.usecases.pull import pull
 from pipeline.usecases.snapshot import snapshot
@@ -124,8 +126,31 @@ def test_doctor_names_every_action_and_resource_with_its_answer(
     assert ill == {"autoscaling:DescribeScalingActivities", "list endpointslices.discovery.k8s.io"}
     assert "allow autoscaling:DescribeScalingActivities" in told["autoscaling:DescribeScalingActivities"].told
     assert "ClusterRole" in told["list endpointslices.discovery.k8s.io"].told
+    assert "at most 85% sure" in told["autoscaling:DescribeScalingActivities"].told
+    assert "unless nodes are watched by cloudtrail" in told["autoscaling:DescribeScalingActivities"].told
     assert "ec2:DescribeInstances" in told
     assert not found.is_well
+
+
+def test_doctor_asks_one_page_of_each_history_and_says_its_reach_newest_entry_and_calls(
+    aws: Replay, settings: Settings
+) -> None:
+    found = doctor(settings, load_balancer="shop", aws=True)
+    asked = [one.action for one in aws.asked]
+    assert asked.count("cloudtrail:LookupEvents") == asked.count("autoscaling:DescribeScalingActivities") == 1
+    assert set(asked) == {api.action for api in APIS}
+    told = {line.name: line.told for line in found.aws}
+    newest = max(read_instant(one["eventTime"]) for one in aws.dumps.records)
+    assert told["cloudtrail:LookupEvents"] == (
+        f"answers, and reaches back 90 days; the newest is of {newest:%Y-%m-%d %H:%M} UTC"
+    )
+    started = max(read_instant(one["StartTime"]) for one in aws.dumps.lists["Activities"])
+    assert told["autoscaling:DescribeScalingActivities"] == (
+        f"answers, and reaches back 42 days; the newest is of {started:%Y-%m-%d %H:%M} UTC"
+    )
+    assert told["ec2:DescribeInstances"] == "answers"
+    by_collection = len(asked) - 2  # the others look for the load balancer's logs
+    assert told["API calls"] == f"{by_collection} made, of {budget(1, 1)} in the budget of a collection"
 
 
 @pytest.mark.usefixtures("aws", "cluster")

@@ -99,13 +99,14 @@ class Dumps:
         """Records newest first, each as the event history wraps it."""
         (wanted,) = asked["LookupAttributes"]
         by_name = wanted["AttributeKey"] == "EventName"
+        any_write = wanted["AttributeKey"] == "ReadOnly"
         since, until = read_instant(asked["StartTime"]), read_instant(asked["EndTime"])
         for record in sorted(self.records, key=lambda one: str(one["eventTime"]), reverse=True):
             at = read_instant(record["eventTime"])
             is_wanted = (
                 record["eventName"] == wanted["AttributeValue"]
                 if by_name
-                else wanted["AttributeValue"] in json.dumps(record)
+                else any_write or wanted["AttributeValue"] in json.dumps(record)
             )
             if is_wanted and since <= at <= until:
                 yield {

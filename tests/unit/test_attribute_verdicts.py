@@ -1,10 +1,13 @@
 """How probabilities become verdicts: ceilings, notes, sources that nobody collected."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from pipeline.attribute import run
 from pipeline.attribute.verdicts import CEILINGS, TRUST, TRUST_UNWATCHED, UPGRADE_NOTE
+from pipeline.model import Window
 from tests.support import small_world
 
 BROKEN_PATH: dict[str, Any] = {
@@ -42,6 +45,20 @@ def test_a_failed_upgrade_keeps_its_cause_and_is_named_in_the_evidence() -> None
     found = small_world.attribute(case)
     assert found["cause"].unique().to_list() == ["draining_pod"]
     assert found["evidence"].str.ends_with(UPGRADE_NOTE).sum() == 8
+
+
+def test_verdicts_within_half_an_hour_of_now_or_of_the_end_of_the_timeline_are_provisional() -> None:
+    with small_world.attributed(BROKEN_PATH) as engine:
+        last = max(engine.table("attributions")["time"].to_list())
+        ends = max(engine.table("coverage")["covered_to"].to_list())
+        for now in (last + timedelta(minutes=20), ends + timedelta(days=9)):
+            run.attribute(engine, Window(), now)
+            told = engine.table("attributions")
+            settled = min(now, ends) - timedelta(minutes=30)
+            assert told["is_provisional"].to_list() == [at > settled for at in told["time"]]
+            assert told["is_provisional"].sum() > 0 or now > ends
+        run.attribute(engine, Window(), last + timedelta(minutes=20))
+        assert engine.table("attributions")["is_provisional"].any()
 
 
 def test_an_event_without_a_reason_is_a_group_of_its_own_and_no_defect() -> None:

@@ -159,6 +159,26 @@ def test_a_finding_about_nodes_counts_the_errors_of_their_events() -> None:
     assert "2 of 2 nodes left without draining" in one.evidence
 
 
+def test_groups_of_one_name_in_two_regions_are_judged_by_their_own_hooks() -> None:
+    tables = AuditTables()
+    leaving_nodes(3, graceful=False)(tables)
+    arn = "arn:aws:autoscaling:{}:111122223333:autoScalingGroup:0c9e:autoScalingGroupName/bulk"
+    for number, region in enumerate(("eu-west-1", "us-east-1")):
+        tables.set(arn.format(region), "lifecycle_hooks.terminating", ("none", "drain")[number])
+        tables.set(f"instance/i-{number}", "asg_arn", arn.format(region))
+        tables.lifetimes[number]["instance_id"] = f"i-{number}"
+    told = {
+        one.resource: one.evidence.partition("; ")[2]
+        for one in found(tables)
+        if one.rule.id == "nodes_leave_without_hook"
+    }
+    assert told == {
+        arn.format("eu-west-1"): "the group has no termination hook",
+        arn.format("us-east-1"): "its hook drain did not drain them",
+        "auto-scaling-group/bulk": "whether the group has a termination hook was not collected",
+    }
+
+
 def test_names_out_of_a_log_cannot_break_out_of_a_command() -> None:
     rule = next(rule for rule in findings.rules() if rule.id == "health_check_misses_forwarding")
     resource = "x; touch /tmp/owned #" + hostile.EVERYTHING

@@ -279,6 +279,26 @@ def test_a_group_names_its_target_groups_role_and_instances() -> None:
     assert [p.what for p in findings.problems] == ["group without AutoScalingGroupName"]
 
 
+def test_a_group_with_an_arn_is_named_by_it_and_its_instances_and_activities_say_which_it_is() -> None:
+    arn = "arn:aws:autoscaling:eu-west-1:111122223333:autoScalingGroup:0c9e:autoScalingGroupName/team/web"
+    group = {
+        "AutoScalingGroupName": "team/web",
+        "AutoScalingGroupARN": arn,
+        "Instances": [{"InstanceId": ID}],
+    }
+    found = settings(parsed({"AutoScalingGroups": [group]}))
+    assert found[arn, "name"] == "team/web"
+    assert found[f"instance/{ID}", "asg_arn"] == arn
+    activity = {
+        "ActivityId": "a-1",
+        "AutoScalingGroupName": "team/web",
+        "AutoScalingGroupARN": arn,
+        "Description": f"Launching a new EC2 instance: {ID}",
+        "StartTime": "2026-03-02T11:00:00Z",
+    }
+    assert settings(parsed({"Activities": [activity]}))[f"instance/{ID}", "asg_arn"] == arn
+
+
 def test_listed_instances_name_their_group_and_make_no_event() -> None:
     instance = {"InstanceId": ID, "AutoScalingGroupName": "bulk-ingest", "LifecycleState": "InService"}
     findings = parsed({"AutoScalingInstances": [instance]})

@@ -34,7 +34,7 @@ def joins(seen: pl.DataFrame, shift: timedelta) -> pl.DataFrame:
             "source": "cloudtrail",
             "kind": "target_registered",
             "private_ip": ip,
-            "source_ref": "x",
+            "source_ref": f"{'ab'[n % 2]}.json#2 Records[{n}]",
         }
         for n, (ip, at) in enumerate(seen.select("target_ip", "first_seen_at").iter_rows())
     ]
@@ -53,6 +53,7 @@ def test_clocks_that_agree_give_no_sentence(seconds: int) -> None:
 def test_a_shift_by_hours_is_named(hours: float, word: str) -> None:
     seen = sightings()
     (problem,) = disagreements(joins(seen, timedelta(hours=hours)), seen)
+    assert problem.ref == "a.json, b.json"
     assert f"{abs(hours):.1f} h {word}" in problem.what
     assert problem.is_loss
 

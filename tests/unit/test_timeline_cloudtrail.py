@@ -390,6 +390,8 @@ def test_every_call_that_the_timeline_needs_is_understood_and_may_be_asked_for()
         AuthorizeSecurityGroupIngress RevokeSecurityGroupIngress AuthorizeSecurityGroupEgress
         RevokeSecurityGroupEgress CreateNetworkAclEntry DeleteNetworkAclEntry
         ReplaceNetworkAclEntry CreateRoute DeleteRoute ReplaceRoute
+        CreateNetworkInterface AttachNetworkInterface DetachNetworkInterface DeleteNetworkInterface
+        AssignPrivateIpAddresses UnassignPrivateIpAddresses
     """
     assert set(needed.split()) <= CALLS.keys()
     assert LOOKUP.allowed(1, 1) >= len(CALLS) + MOST_PASTS

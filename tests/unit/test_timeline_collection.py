@@ -125,12 +125,17 @@ class FakeAsk:
         self.pages, self.is_whole = pages, is_whole
         self.read, self.parameters = 0, dict[str, Any]()
         self.spans: list[tuple[str, datetime, datetime]] = []
+        self.newest: datetime | None = None
 
     def takes(self, api: Api, parameter: str) -> bool:
         return (api, parameter) != (aws_apis.ACTIVITIES, "Filters")
 
     def covered(self, source: str, covered_from: datetime, covered_to: datetime) -> None:
         self.spans.append((source, covered_from, covered_to))
+
+    def showed(self, source: str, at: datetime) -> None:
+        assert source == "scaling_activities"
+        self.newest = max(at, self.newest or at)
 
     def ask(self, api: Api, *, note: Callable[[Any], bool] | None = None, **parameters: Any) -> bool:  # noqa: ANN401 - as Collector
         if api is not aws_apis.ACTIVITIES or note is None:
@@ -153,6 +158,7 @@ def test_without_filters_pages_are_read_until_they_are_too_old() -> None:
     ((source, covered_from, covered_to),) = ask.spans
     assert (source, covered_from) == ("scaling_activities", now - timedelta(hours=14))
     assert now <= covered_to < now + timedelta(minutes=5)
+    assert ask.newest == now - timedelta(hours=1)
 
 
 def test_a_metric_names_what_it_counts_by_its_label() -> None:

@@ -173,7 +173,8 @@ def test_prefixes_of_pods_are_settings_of_the_instance() -> None:
     eni = interface("10.0.3.44", "2026-03-02T11:20:04Z", Ipv4Prefixes=[{"Ipv4Prefix": "10.0.3.64/28"}])
     findings = parsed({"NetworkInterfaces": [eni]})
     assert [(row["resource"], row["setting"], row["value"]) for row in findings.settings] == [
-        (f"instance/{ID}", "ipv4_prefixes.eni-0d01", "10.0.3.64/28")
+        ("network-interface/eni-0d01", "attached_to", ID),
+        (f"instance/{ID}", "ipv4_prefixes.eni-0d01", "10.0.3.64/28"),
     ]
 
 

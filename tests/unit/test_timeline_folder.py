@@ -82,6 +82,51 @@ def test_the_group_listing_tells_where_an_instance_without_tags_belongs(tmp_path
     assert (event["asg_name"], event["node_group"]) == ("web", "web")
 
 
+def test_groups_of_one_name_in_two_regions_keep_their_own_roles_and_settings(tmp_path: Path) -> None:
+    arn = "arn:aws:autoscaling:{}:111122223333:autoScalingGroup:0c9e:autoScalingGroupName/web"
+    groups = [
+        {
+            "AutoScalingGroupName": "web",
+            "AutoScalingGroupARN": arn.format(region),
+            "MinSize": size,
+            "Tags": [{"Key": "role", "Value": role}],
+            "Instances": [{"InstanceId": instance}] if instance else [],
+        }
+        for region, size, role, instance in (("eu-west-1", 1, "shop", NODE), ("us-east-1", 7, "docs", None))
+    ]
+    for group in groups:
+        write(tmp_path, f"{group['MinSize']}.json", {"AutoScalingGroups": [group]})
+    asked = {"instancesSet": {"items": [{"instanceId": NODE}, {"instanceId": GONE}]}}
+    write(tmp_path, "trail.json", {"Records": [{**stop(0), "requestParameters": asked}]})
+    activity = {
+        "ActivityId": "a-1",
+        "AutoScalingGroupName": "web",
+        "StartTime": "2026-03-02T11:00:00Z",
+        "Description": f"Terminating EC2 instance: {GONE}",
+    }
+    write(tmp_path, "activities.json", {"Activities": [activity]})
+    timeline = read_timeline(tmp_path)
+    sizes = timeline.settings.filter(setting="min_size").select("resource", "value").rows()
+    assert sizes == [(arn.format("eu-west-1"), "1"), (arn.format("us-east-1"), "7")]
+    role = dict(timeline.events.select("instance_id", "node_group").unique().rows())
+    assert role == {NODE: "shop", GONE: "web"}  # of the one that went, only the name is known
+    activity["AutoScalingGroupARN"] = arn.format("us-east-1")
+    write(tmp_path, "activities.json", {"Activities": [activity]})
+    assert set(read_timeline(tmp_path).events.filter(instance_id=GONE)["node_group"]) == {"docs"}
+
+
+def test_hooks_by_name_meet_the_arn_of_their_group(tmp_path: Path) -> None:
+    arn = "arn:aws:autoscaling:eu-west-1:111122223333:autoScalingGroup:0c9e:autoScalingGroupName/web"
+    group = {"AutoScalingGroupName": "web", "AutoScalingGroupARN": arn}
+    write(tmp_path, "groups.json", {"AutoScalingGroups": [group, {"AutoScalingGroupName": "old"}]})
+    write(tmp_path, "describe-lifecycle-hooks.web.json", {"LifecycleHooks": []})
+    hooks = read_timeline(tmp_path).settings.filter(setting="lifecycle_hooks.terminating")
+    assert hooks.select("resource", "value").rows() == [(arn, "none")]
+    (tmp_path / "describe-lifecycle-hooks.web.json").rename(tmp_path / "describe-lifecycle-hooks.json")
+    hooks = read_timeline(tmp_path).settings.filter(setting="lifecycle_hooks.terminating")
+    assert hooks["resource"].to_list() == [arn, "auto-scaling-group/old"]
+
+
 def test_the_same_record_in_two_files_is_one_event(tmp_path: Path) -> None:
     write(tmp_path, "a.json", {"Records": [stop(0), stop(1)]})
     write(tmp_path, "b.json", {"Events": [{"EventId": "e-1", "CloudTrailEvent": json.dumps(stop(1))}]})
