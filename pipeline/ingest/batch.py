@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.ingest import grouped, parquet, partitions
+from pipeline.ingest.allocator import give_back
 from pipeline.ingest.arrow import Column
 from pipeline.ingest.lake import Lake
 from pipeline.ingest.ledger import FileEntry, ObjectEntry
@@ -19,7 +20,7 @@ from pipeline.model import SYMBOL, TEXT
 ROWS = 60_000
 """Rows of a batch: two of them, with their objects, take some 290 MB; compaction makes larger row groups."""
 
-_ROW_BYTES = 48 << 20
+_ROW_BYTES = 32 << 20
 """Bytes of rows in memory, for lines of up to a mebibyte each; 60,000 usual ones take 21 MB."""
 _REJECTS, _REJECT_BYTES = 20_000, 16 << 20
 _GATEWAY_ERRORS = pa.array([502, 504], pa.int16())
@@ -96,6 +97,8 @@ class Batch:
         for (name, partition), buffer in self._buffers.items():
             self._write_partition(name, partition, buffer)
         self._buffers.clear()
+        if self._row_bytes >= _ROW_BYTES:
+            give_back()
         self._rows = self._row_bytes = 0
 
     def _write_partition(self, name: str, partition: Partition, buffer: _Buffer) -> None:

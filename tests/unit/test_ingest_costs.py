@@ -32,6 +32,32 @@ def test_the_command_line_loads_what_draws_only_for_those_who_need_it() -> None:
     assert _loaded("pipeline.cli", ("plotly", "typer")) == {"typer"}
 
 
+def test_reading_logs_into_a_store_does_not_load_what_attributes() -> None:
+    assert _loaded("pipeline.usecases.pull", ("scipy", "duckdb", "pyarrow")) == {"pyarrow"}
+
+
+def test_memory_that_is_kept_can_be_given_back() -> None:
+    program = """
+from pathlib import Path
+from pipeline.ingest import allocator
+
+def resident_mb():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 >> 20
+
+allocator.keep_freed_memory()
+before = resident_mb()
+held = [b"." * 800_000 for _ in range(50)]
+del held
+kept = resident_mb()
+allocator.give_back()
+print(kept - before, resident_mb() - before)
+"""
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    kept, left = map(int, told.stdout.split())
+    assert kept > 30, (kept, left)
+    assert left < 10, (kept, left)
+
+
 @pytest.mark.parametrize("pool", ["jemalloc", "mimalloc", "system"])
 def test_any_memory_pool_of_arrow_is_taken(pool: str) -> None:
     program = (
