@@ -4,7 +4,7 @@ import os
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import (
@@ -60,6 +60,9 @@ class Settings(BaseSettings):
     memory_limit: Annotated[str, Field(description="the SQL engine spills to disk beyond this")] = "1GB"
     threads: Annotated[int, Field(ge=1, le=64, description="worker threads")] = 2
     max_reject_share: Annotated[float, Field(ge=0.0, le=1.0, description="rejected lines tolerated")] = 0.1
+    columns: Annotated[
+        Literal["full", "lean"], Field(description="lean: no columns of requests that no verdict reads")
+    ] = "full"
     requester_pays: Annotated[bool, Field(description="accept the charges of a requester-pays bucket")] = (
         False
     )

@@ -159,6 +159,7 @@ def pull(
     lb: opt.LoadBalancer = None,
     store: opt.Store = None,
     max_reject_share: opt.MaxRejectShare = None,
+    columns: opt.Columns = None,
     redact: opt.Redact = None,
     quiet: opt.Quiet = False,
 ) -> None:
@@ -174,7 +175,7 @@ def pull(
     """
     from pipeline.usecases.pull import pull as pull_logs
 
-    settings = config.load(store=store, max_reject_share=max_reject_share, redact=redact)
+    settings = config.load(store=store, max_reject_share=max_reject_share, columns=columns, redact=redact)
     window = config.window(since, until, datetime.now(UTC))
     pulled = pull_logs(logs, timeline, window, lb, settings, _progress(quiet=quiet), aws=bool(aws))
     remark_on(pulled.logs, pulled.problems, pulled.discovered)

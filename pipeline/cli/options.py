@@ -56,6 +56,13 @@ FailOn = Annotated[
     typer.Option(help="Exit code 3 for so many errors: 'scale_in>10', 'errors>=100'; again for more."),
 ]
 Output = Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")]
+Columns = Annotated[
+    Literal["full", "lean"] | None,
+    typer.Option(
+        help="lean leaves out what no verdict reads: client ports, user agents, connection ids and target "
+        "lists of requests; those answered with 502 or 504 are also kept whole."
+    ),
+]
 Redact = Annotated[
     Mode | None,
     typer.Option(

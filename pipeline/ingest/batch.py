@@ -12,6 +12,7 @@ from pipeline.ingest import grouped, parquet, partitions
 from pipeline.ingest.allocator import give_back
 from pipeline.ingest.arrow import Column
 from pipeline.ingest.lake import Lake
+from pipeline.ingest.lean import lean
 from pipeline.ingest.ledger import FileEntry, ObjectEntry
 from pipeline.ingest.parsed import Parsed, Reject, rejects_table
 from pipeline.ingest.partitions import Partition
@@ -41,9 +42,10 @@ class Batch:
     from the commit on.
     """
 
-    def __init__(self, lake: Lake) -> None:
-        """Start an empty batch for ``lake``."""
+    def __init__(self, lake: Lake, *, is_lean: bool = False) -> None:
+        """Start an empty batch for ``lake``; a lean one leaves columns of requests out, except of errors."""
         self._lake = lake
+        self._is_lean = is_lean
         self._buffers: dict[tuple[str, Partition], _Buffer] = defaultdict(_Buffer)
         self._rejects: list[tuple[str, list[Reject]]] = []
         self._reject_locators: set[str] = set()
@@ -105,7 +107,8 @@ class Batch:
         table = pa.concat_tables(buffer.tables).unify_dictionaries()
         buffer.tables.clear()
         locators = sorted(buffer.locators)
-        self._files.append((_entry(self._lake, name, partition, table), locators))
+        kept = lean(table) if self._is_lean and name == "requests" else table
+        self._files.append((_entry(self._lake, name, partition, kept), locators))
         if name != "requests":
             return
         errors = table.filter(pc.is_in(table.column("elb_status_code"), _GATEWAY_ERRORS))

@@ -40,7 +40,7 @@ REQUESTS_LAYOUT: Argument = {
 }
 """How files of the schema `requests` are written."""
 _STEPS_OF_LISTS = 1024
-"""Rows that are written at once where each may hold a hundred values: in large steps, 80 MB for 30 of rows."""
+"""Rows written at once where each may hold a hundred values: large steps take 80 MB for 30 MB of rows."""
 
 PLAIN_LAYOUT: Argument = {"compression": "zstd", "compression_level": 1}
 """How all others are."""

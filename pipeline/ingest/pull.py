@@ -30,6 +30,7 @@ def pull(
     progress: Progress | None = None,
     workers: int = 2,
     s3: S3Options | None = None,
+    is_lean: bool = False,
 ) -> PullSummary:
     """Ingest what ``source`` has and the lake has not.
 
@@ -43,6 +44,7 @@ def pull(
         progress: told after each object.
         workers: threads that parse.
         s3: how a bucket is read.
+        is_lean: whether the columns of requests that no verdict reads are left out.
 
     Raises:
         SourceError: the source does not exist, cannot be reached or refuses us.
@@ -60,7 +62,7 @@ def pull(
         chosen = _choose(where, lake, window, load_balancer, summary)
         tally = Tally(summary, len(chosen), progress)
         for part in _rounds(chosen, lake):
-            _ingest(where, lake, part, tally, workers)
+            _ingest(where, lake, part, tally, workers, is_lean=is_lean)
         return summary
 
 
@@ -145,12 +147,15 @@ def _rounds(chosen: list[Candidate], lake: Lake) -> list[list[Candidate]]:
     return rounds
 
 
-def _ingest(source: Source, lake: Lake, chosen: list[Candidate], tally: Tally, workers: int) -> None:
+def _ingest(
+    source: Source, lake: Lake, chosen: list[Candidate], tally: Tally, workers: int, *, is_lean: bool
+) -> None:
     """Run the workers; the first error ends them all and is raised."""
     stop = threading.Event()
     with Supply(source, chosen) as supply, ThreadPoolExecutor(workers, thread_name_prefix="parse") as pool:
         futures = [
-            pool.submit(Worker(lake, supply, tally, stop).run) for _ in range(min(workers, len(chosen)))
+            pool.submit(Worker(lake, supply, tally, stop, is_lean=is_lean).run)
+            for _ in range(min(workers, len(chosen)))
         ]
         try:
             for future in futures:

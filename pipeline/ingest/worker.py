@@ -7,8 +7,10 @@ from dataclasses import replace
 
 from pipeline.ingest import keys
 from pipeline.ingest.batch import Batch, now_us
+from pipeline.ingest.kinds import ACCESS
 from pipeline.ingest.lake import Lake
 from pipeline.ingest.layout import PARSER_VERSION
+from pipeline.ingest.lean import LEAN_VERSION
 from pipeline.ingest.ledger import ObjectEntry
 from pipeline.ingest.readers import Reading, reading
 from pipeline.ingest.redact import Redactor
@@ -88,13 +90,16 @@ class Tally:
 class Worker:
     """Runs in a thread of its own; ``stop`` ends it between two objects."""
 
-    def __init__(self, lake: Lake, supply: Supply, tally: Tally, stop: threading.Event) -> None:
+    def __init__(
+        self, lake: Lake, supply: Supply, tally: Tally, stop: threading.Event, *, is_lean: bool = False
+    ) -> None:
         """Share ``supply``, ``tally`` and ``stop`` with the other workers."""
         self._lake = lake
         self._supply = supply
         self._tally = tally
         self._stop = stop
-        self._batch = Batch(lake)
+        self._batch = Batch(lake, is_lean=is_lean)
+        self._is_lean = is_lean
         self._redactor = None if lake.redaction is None else Redactor(lake.redaction)
 
     def run(self) -> None:
@@ -158,7 +163,7 @@ class Worker:
             rows=rows,
             rejected=rejected,
             problem=way.reader.problem,
-            parser_version=PARSER_VERSION,
+            parser_version=LEAN_VERSION if self._is_lean and way.kind == ACCESS else PARSER_VERSION,
             ingested_at=now_us(),
             kind=way.kind.name,
             layouts=dict(layouts.most_common(_MOST_LAYOUTS)),

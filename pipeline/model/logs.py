@@ -137,7 +137,7 @@ OBJECTS = Table(
             column("rows", WHOLE, "lines that became rows of the kind's table", required=True),
             column("rejected", WHOLE, "lines that did not", required=True),
             column("problem", TEXT, "why the object could not be read to its end; NULL: it could"),
-            column("parser_version", TEXT, "version of the parser", required=True),
+            column("parser_version", TEXT, "of the parser; lean: columns were left out", required=True),
             column("ingested_at", INSTANT, "when it was committed", required=True),
         ]
     ),

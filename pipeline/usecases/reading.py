@@ -34,6 +34,7 @@ def read(
         progress=progress,
         workers=settings.threads,
         s3=place.s3,
+        is_lean=settings.columns == "lean",
     )
     return replace(summary, problems=[*_losses(place, summary), *summary.problems])
 

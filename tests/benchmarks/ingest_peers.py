@@ -16,7 +16,7 @@ from pipeline.ingest.lake import Lake
 from pipeline.ingest.pull import pull
 from pipeline.model import Window
 with Lake.open(Path(sys.argv[2])) as lake:
-    done = pull(sys.argv[1], lake, Window())
+    done = pull(sys.argv[1], lake, Window(), is_lean=%s)
     assert done.lines == done.rows + done.rejected == int(sys.argv[3]), done
 """
 
@@ -136,7 +136,8 @@ class Peer:
 
 
 PEERS = {
-    "pull": Peer("this project: into a lake", _PULL),
+    "pull": Peer("this project: into a lake", _PULL % "False"),
+    "pull-lean": Peer("the same with --columns lean", _PULL % "True"),
     "duckdb": Peer("read_csv, typed, to Parquet with zstd", _DUCKDB % "True"),
     "duckdb-unordered": Peer("the same with preserve_insertion_order=false", _DUCKDB % "False"),
     "polars": Peer("scan_csv, typed, sink_parquet with zstd", _POLARS),
