@@ -22,4 +22,5 @@ def constant(value: str | None, rows: int) -> Encoded:
     """A column with the same value in every row."""
     if value is None:
         return pa.nulls(rows, SYMBOL)
-    return pa.DictionaryArray.from_arrays(np.zeros(rows, np.int32), pa.array([value]))
+    # Not checked: to look whether every zero lies within the dictionary takes twice as long as to make it.
+    return pa.DictionaryArray.from_arrays(np.zeros(rows, np.int32), pa.array([value]), safe=False)

@@ -1,6 +1,7 @@
 """What the columns of `requests` take in Parquet, and what other layouts would. Prints, asserts nothing.
 
     python -m tests.benchmarks.ingest_layouts --lines 20000 --repeat 5
+    python -m tests.benchmarks.ingest_layouts --best
 
 The rows of one file; milliseconds of processor time an object, the best of the repeats.
 """
@@ -19,6 +20,8 @@ import pyarrow.parquet as pq
 
 from pipeline.ingest import parquet
 from pipeline.ingest.allocator import keep_freed_memory
+from pipeline.ingest.arrow import Column
+from pipeline.ingest.lean import UNREAD, lean
 from tests.benchmarks.ingest_stages import OBJECTS, best, object_texts, parsed
 
 Options: TypeAlias = dict[str, Any]
@@ -27,6 +30,9 @@ _ENCODINGS: dict[str, str] = _LAYOUT["column_encoding"]
 _NUMBERS = ("client_port", "received_bytes", "sent_bytes")
 _CONNECTION = ("client_ip", "conn_trace_id", "user_agent")
 _SMALLEST_SHOWN = 0.2  # bytes a line
+_CODECS = (("zstd", 1), ("zstd", 9), ("zstd", 19), ("gzip", 9), ("brotli", 6), ("brotli", 9))
+_OF_TEXT = ("PLAIN", "DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY")
+_OF_NUMBERS = ("PLAIN", "DELTA_BINARY_PACKED", "BYTE_STREAM_SPLIT")
 _QUERY = re.compile(rb"\?[^ ]*")
 
 
@@ -50,6 +56,7 @@ def layouts(rows: pa.Table) -> Iterator[tuple[str, pa.Table, Options]]:
     yield "the same, connections plain", _sorted(rows, "conn_trace_id"), plain
     by_prefix = _encoded({"request_url": "DELTA_BYTE_ARRAY"})
     yield "sorted by URL, common prefix", _sorted(rows, "request_url"), by_prefix
+    yield "lean", lean(rows), {}
 
 
 def _encoded(change: dict[str, str], *dropped: str) -> Options:
@@ -103,6 +110,49 @@ def print_columns(rows: pa.Table) -> None:
     print(f"{'all others':32}{rest:8.1f} bytes a line")
 
 
+def _bytes(column: Column, name: str, change: Options) -> int:
+    """What the column takes when it is alone, at the most a hundred bytes of frame apart."""
+    sink = pa.BufferOutputStream()
+    steps = {name_: _LAYOUT[name_] for name_ in ("write_batch_size", "max_rows_per_page")}
+    pq.write_table(pa.table({name: column}), sink, write_statistics=False, **{**steps, **change})
+    metadata = pq.read_metadata(pa.BufferReader(sink.getvalue()))
+    groups = map(metadata.row_group, range(metadata.num_row_groups))
+    return sum(group.column(0).total_compressed_size for group in groups)
+
+
+def _ways(column: Column, name: str) -> Iterator[tuple[str, Column, Options]]:
+    """A column as a dictionary, and with every encoding that its type allows."""
+    if pa.types.is_nested(column.type):
+        yield "dictionary", column, {}
+        return
+    plain = column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+    large: Options = {"dictionary_pagesize_limit": 1 << 30}
+    yield "dictionary", plain.dictionary_encode() if pa.types.is_string(plain.type) else plain, large
+    encodings = _OF_TEXT if pa.types.is_string(plain.type) else _OF_NUMBERS
+    for encoding in encodings[:: 2 if pa.types.is_floating(plain.type) else 1]:
+        yield encoding, plain, {"use_dictionary": False, "column_encoding": {name: encoding}}
+
+
+def print_best(rows: pa.Table, packed: int) -> None:
+    """The fewest bytes of each column with any encoding and codec, however long that takes."""
+    total = without = 0
+    for name, column in zip(rows.schema.names, rows.columns, strict=True):
+        size, how = min(
+            (
+                _bytes(values, name, {**change, "compression": codec, "compression_level": level}),
+                f"{encoding}, {codec} {level}",
+            )
+            for encoding, values, change in _ways(column, name)
+            for codec, level in _CODECS
+        )
+        total += size
+        without += 0 if name in UNREAD else size
+        if size >= _SMALLEST_SHOWN * rows.num_rows:
+            print(f"{name:32}{size / rows.num_rows:8.1f} bytes a line  {how}")
+    for what, size in (("best of every column", total), ("the same, lean", without)):
+        print(f"{what:32}{size / rows.num_rows:8.1f} bytes a line, {size / packed:.2f} of gz")
+
+
 def print_without_queries(texts: list[bytes]) -> None:
     """The same lines where URLs end before the question mark: what the random part of the URLs does."""
     shorter = [_QUERY.sub(b"", text) for text in texts]
@@ -120,12 +170,16 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--lines", type=int, default=20_000)
     options.add_argument("--repeat", type=int, default=5)
+    options.add_argument("--best", action="store_true", help="only: every encoding and codec, minutes")
     given = options.parse_args()
     keep_freed_memory()
     texts = object_texts(given.lines)
     packed = sum(len(gzip.compress(text, 6)) for text in texts)
     rows = pa.concat_tables(parsed(texts)).unify_dictionaries()
     print(f"{rows.num_rows:,} rows of {OBJECTS} objects; gz {packed / rows.num_rows:.1f} bytes a line")
+    if given.best:
+        print_best(rows, packed)
+        return
     print_columns(rows)
     for name, changed, change in layouts(rows):
         size = written(changed, change).size
