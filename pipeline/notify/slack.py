@@ -64,6 +64,7 @@ def blocks(notice: Notice) -> list[Block]:
         found.append(ContextBlock(elements=[_plain("Load balancers: " + ", ".join(notice.load_balancers))]))
     if notice.remarks:
         found.append(ContextBlock(elements=[_plain(" ".join(notice.remarks))]))
+    found.append(ContextBlock(elements=[_plain(f"Key {notice.key}, the same in a repeat")]))
     link = notice.report_link
     if link is not None and len(link) <= _MOST_LINK:
         found.append(ActionsBlock(elements=[ButtonElement(text=_plain("Report"), url=link)]))

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pipeline.model import EventKind
+from pipeline.timeline import pod_drain
 from pipeline.timeline.base import Findings
 from pipeline.timeline.kubernetes_fields import (
     SOURCE,
@@ -143,12 +144,13 @@ class _Pod:
             )
 
     def settings(self) -> None:
-        """Labels (they tell the service, in whatever order files are read) and the grace period."""
+        """Labels (they tell the service, in whatever order files are read), and how the pod ends."""
         created_at = self.moment(metadata(self.record).get("creationTimestamp"))
         resource = f"pod/{self.uid or self.name}"
         values = {"name": self.name, "labels": json.dumps(labels_of(self.record), sort_keys=True)}
         if grace_of(self.spec.get("terminationGracePeriodSeconds")) is not None:
             values["termination_grace_period_s"] = f"{self._grace_s():g}"
+        values |= pod_drain.settings(self.spec)
         for setting, value in values.items():
             self.findings.setting(resource, setting, value, source=SOURCE, valid_from=created_at)
 

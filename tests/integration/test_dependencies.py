@@ -8,8 +8,11 @@ import tomllib
 from importlib.metadata import requires
 from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from tests.support import dependency_audit
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -57,3 +60,29 @@ def test_without_a_network_the_audit_fails_and_says_why() -> None:
     assert run.returncode == 2, run.stderr
     assert run.stderr.startswith("make audit: the advisory database cannot be reached")
     assert "Traceback" not in run.stderr
+
+
+def package(name: str, *, hole: str | None = None, skipped: str | None = None) -> dict[str, object]:
+    if skipped:
+        return {"name": name, "skip_reason": skipped}
+    return {"name": name, "version": "1.0", "vulns": [{"id": hole, "fix_versions": ["1.1"]}] if hole else []}
+
+
+@pytest.mark.parametrize(
+    ("packages", "code", "said"),
+    [
+        (
+            [package("boto3"), package("forensics", skipped="distribution marked as editable")],
+            0,
+            "1 packages",
+        ),
+        ([package("boto3"), package("duckdb", skipped="Dependency not found")], 2, "1 of 2 packages"),
+        ([package("duckdb", skipped="Dependency not found")], 2, "1 of 1 packages"),
+        ([package("boto3", hole="PYSEC-1"), package("x", skipped="not found")], 1, "boto3 1.0: PYSEC-1"),
+    ],
+)
+def test_packages_without_advisories_are_no_all_clear(
+    packages: list[dict[str, object]], code: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert dependency_audit.judged(packages) == code
+    assert said in "".join(capsys.readouterr())

@@ -405,6 +405,7 @@ def test_a_killed_sender_says_so_and_keeps_the_key(world: Place, outside: Receiv
     assert first["key"] == second["key"]
     assert len({one.headers["idempotency-key"] for one in outside.posts["webhook"]}) == 1
     assert "may have arrived before" in outside.posts["slack"][1].body
+    assert all(f"Key {first['key']}" in one.body for one in outside.posts["slack"])
     assert outside.mail.messages[0]["Message-ID"] == outside.mail.messages[1]["Message-ID"]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline.engine.duckdb import Engine
-from pipeline.model import ATTRIBUTIONS, LIFETIMES, REQUESTS, SETTINGS
+from pipeline.model import ATTRIBUTIONS, KEEPALIVE_ESTIMATES, LIFETIMES, REQUESTS, SETTINGS
 from tests.support.incident import FIRST, table
 
 GROUP = "arn:aws:elasticloadbalancing:eu-west-1:111122223333:targetgroup/web-30080/943f017f100becff"
@@ -39,6 +39,7 @@ class AuditTables:
     attributions: list[Row] = field(default_factory=list)
     answers_s: Sequence[float] = ()
     service_ports: list[Row] = field(default_factory=list)
+    keepalive: list[Row] = field(default_factory=list)
 
     def set(self, resource: str, setting: str, value: str) -> None:
         """Add one row of `settings`."""
@@ -68,6 +69,7 @@ class AuditTables:
         engine.attach("attributions", table(ATTRIBUTIONS, self.attributions))
         engine.attach("lifetimes", table(LIFETIMES, self.lifetimes))
         engine.attach("settings", table(SETTINGS, self.settings))
+        engine.attach("keepalive_estimates", table(KEEPALIVE_ESTIMATES, self.keepalive))
         engine.attach("target_groups", pa.Table.from_pylist([{**_TARGET_GROUP, **self.group}]))
         engine.attach("scoped_settings", _scoped(self.scoped))
         engine.attach("pair_minutes", _minutes())

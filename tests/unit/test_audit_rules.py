@@ -99,8 +99,29 @@ def grace(seconds: str, kind: str = "ip") -> Spoil:
     return spoil
 
 
+def keepalive(timeout_s: float, verdict: str = "estimated") -> Spoil:
+    def spoil(tables: AuditTables) -> None:
+        counts = dict.fromkeys(("closes", "errors", "errors_at_timeout", "exposure"), 7)
+        row = {"target_group_arn": GROUP, "timeout_s": timeout_s, "verdict": verdict, "idle_timeout_s": 60.0}
+        row |= {"low": timeout_s - 0.1, "high": timeout_s + 0.1, "is_race_possible": timeout_s <= 60.0}
+        tables.keepalive.append({**row, **counts})
+
+    return spoil
+
+
+def pre_stop(sleep_s: str) -> Spoil:
+    def spoil(tables: AuditTables) -> None:
+        grace("330")(tables)
+        tables.set("pod/u", "pre_stop_sleep_s", sleep_s)
+        tables.set("pod/u", "readiness_detection_s", "30")
+
+    return spoil
+
+
 CASES: dict[str, tuple[Spoil, Spoil]] = {
     "deregistration_delay_cuts_requests": (long_requests(40.0), long_requests(20.0)),
+    "keepalive_below_idle_timeout": (keepalive(6.0), keepalive(75.0)),
+    "drain_ends_before_readiness": (pre_stop("15"), pre_stop("35")),
     "nodes_leave_without_hook": (leaving_nodes(1, graceful=False), leaving_nodes(3, graceful=True)),
     "bulk_nodes_behind_balancer": (leaving_nodes(3, graceful=True), excluded),
     "health_check_misses_forwarding": (health_check_port("10256"), health_check_port("30080")),
@@ -136,6 +157,23 @@ def test_rules_name_causes_and_can_be_filled_in(rule: findings.Rule) -> None:
     known = {cause.id for cause in causes.load()} | {"spot_interruption", "overload"}
     assert set(rule.causes) <= known
     assert rule.doc
+
+
+def test_a_keep_alive_timeout_that_cannot_be_told_is_no_finding() -> None:
+    tables = AuditTables()
+    keepalive(6.0, verdict="cannot_tell")(tables)
+    assert "keepalive_below_idle_timeout" not in {one.rule.id for one in found(tables)}
+
+
+def test_the_keep_alive_to_set_outlasts_the_load_balancer() -> None:
+    tables = AuditTables()
+    keepalive(6.0)(tables)
+    one = next(one for one in found(tables) if one.rule.id == "keepalive_below_idle_timeout")
+    assert (one.current, one.wanted) == ("6", "65")
+    assert "--timeout-keep-alive 65" in one.snippets["cli"]
+    assert "close after 6 s (5.9 to 6.1, from 7 errors); the load balancer keeps connections for 60 s" in (
+        one.evidence
+    )
 
 
 def test_a_finding_counts_the_errors_of_its_own_group_and_causes_only() -> None:
