@@ -5,8 +5,9 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 
-from pipeline.ingest import keys, local
+from pipeline.ingest import keys, local, spread
 from pipeline.ingest.allocator import keep_arrows_memory, keep_freed_memory
 from pipeline.ingest.lake import Lake
 from pipeline.ingest.s3_options import S3Options
@@ -30,6 +31,7 @@ def pull(
     progress: Progress | None = None,
     workers: int = 2,
     s3: S3Options | None = None,
+    spreader: spread.Spreader | None = None,
 ) -> PullSummary:
     """Ingest what ``source`` has and the lake has not.
 
@@ -43,6 +45,7 @@ def pull(
         progress: told after each object.
         workers: threads that parse.
         s3: how a bucket is read.
+        spreader: runs the workers on other machines; standard input is read here all the same.
 
     Raises:
         SourceError: the source does not exist, cannot be reached or refuses us.
@@ -52,7 +55,8 @@ def pull(
     keep_arrows_memory()
     on_disk = lake.redaction is None
     places = [source, *more]
-    with lake.writing(), closing(_where(places, s3, load_balancer, on_disk=on_disk)) as where:
+    open_source = partial(_where, places, s3, load_balancer, on_disk=on_disk)
+    with lake.writing(), closing(open_source()) as where:
         lake.refuse_mixture()
         summary = PullSummary()
         if isinstance(where, SeveralSources):
@@ -60,7 +64,10 @@ def pull(
         chosen = _choose(where, lake, window, load_balancer, summary)
         tally = Tally(summary, len(chosen), progress)
         for part in _rounds(chosen, lake):
-            _ingest(where, lake, part, tally, workers)
+            if spreader is None or source == "-":
+                _ingest(where, lake, part, tally, workers)
+            else:
+                spread.ingest(spreader, open_source, lake, part, tally)
         return summary
 
 

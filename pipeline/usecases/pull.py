@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.config import Settings
-from pipeline.engine.duckdb import Engine
 from pipeline.ingest.lake import Lake
 from pipeline.ingest.pull import PullSummary
 from pipeline.model import Window
@@ -15,7 +14,7 @@ from pipeline.timeline import archive
 from pipeline.timeline.base import Problem
 from pipeline.timeline.collection import Collection
 from pipeline.timeline.folder import read_timeline, refuse_missing
-from pipeline.usecases import live, privacy
+from pipeline.usecases import engines, live, privacy
 from pipeline.usecases.incident import Progress, Question, attach_logs
 from pipeline.usecases.reading import read, refuse_nothing, refuse_too_many_rejects
 from pipeline.usecases.whence import whence
@@ -60,15 +59,14 @@ def pull(
     """
     refuse_missing(*([timeline] if timeline else []))
     place = whence(logs, load_balancer, settings, needs_access_logs=False)
-    with Lake.open(settings.store) as lake:
+    with Lake.open(settings.store) as lake, engines.opened(settings) as engine:
         redaction = privacy.fill(lake, settings)
-        summary = read(place, lake, window, load_balancer, settings, progress)
+        summary = read(place, lake, window, load_balancer, settings, progress, engines.spreader(engine))
         collections, pages = list[Collection](), None
         if aws:
             pages = settings.store / "timeline" / "pages" / f"{datetime.now(UTC):{_STAMP}}"
-            with Engine(settings.memory_limit, settings.threads) as engine:
-                attach_logs(engine, lake, Question(window=window, load_balancer=load_balancer))
-                collections = live.collect(engine, window, load_balancer, settings, pages, redaction)
+            attach_logs(engine, lake, Question(window=window, load_balancer=load_balancer))
+            collections = live.collect(engine, window, load_balancer, settings, pages, redaction)
     events, problems = keep_timeline([folder for folder in (timeline, pages) if folder], settings, redaction)
     refuse_nothing(place, summary, window, load_balancer)
     refuse_too_many_rejects(summary, settings.max_reject_share)
