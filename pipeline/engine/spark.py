@@ -69,6 +69,7 @@ class SparkEngine:
             self._stack.callback(self.session.stop)
         if shared is None:
             shared = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="forensics-spark-"))
+        self._stack.callback(self._remove)
         self._folder = f"{shared.rstrip('/')}/{self.session.sparkContext.applicationId}"
         self._numbers = count()
 
@@ -79,7 +80,7 @@ class SparkEngine:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop the session if this engine started it."""
+        """Remove the tables; stop the session if this engine started it."""
         self._stack.close()
 
     def attach_parquet(self, table: Table, files: Sequence[str], name: str | None = None) -> None:
@@ -162,6 +163,15 @@ class SparkEngine:
         )
         typed.write.parquet(place)
         self._show(self.session.read.schema(typed.schema).parquet(place), name)
+
+    def _remove(self) -> None:
+        """Take away the engine's tables, through Spark: only it reaches every kind of folder."""
+        context = self.session.sparkContext
+        jvm = context._jvm  # noqa: SLF001 - pyspark has no other way to files
+        if jvm is not None:
+            folder = jvm.org.apache.hadoop.fs.Path(self._folder)
+            is_recursive = True
+            folder.getFileSystem(context._jsc.hadoopConfiguration()).delete(folder, is_recursive)  # noqa: SLF001
 
     def _show(self, rows: DataFrame, name: str) -> None:
         rows.createOrReplaceTempView(name)
