@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import count
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -70,7 +71,7 @@ class SparkEngine:
         if shared is None:
             shared = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="forensics-spark-"))
         self._stack.callback(self._remove)
-        self._folder = f"{shared.rstrip('/')}/{self.session.sparkContext.applicationId}"
+        self._folder = f"{_uri(shared).rstrip('/')}/{self.session.sparkContext.applicationId}"
         self._numbers = count()
 
     def __enter__(self) -> Self:
@@ -88,7 +89,7 @@ class SparkEngine:
         view = name or table.name
         if files:
             wanted = from_arrow_schema(_plain(table.schema))
-            self._show(self.session.read.schema(wanted).parquet(*files), view)
+            self._show(self.session.read.schema(wanted).parquet(*map(_uri, files)), view)
         else:
             self.attach(view, table.schema.empty_table())
 
@@ -175,6 +176,11 @@ class SparkEngine:
 
     def _show(self, rows: DataFrame, name: str) -> None:
         rows.createOrReplaceTempView(name)
+
+
+def _uri(place: str) -> str:
+    """A path is one of the machines' own: as it is, Spark would look for it where the cluster keeps files."""
+    return place if "://" in place else f"file://{Path(place).absolute()}"
 
 
 def _fetched(rows: DataFrame) -> pl.DataFrame:
