@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo practice test test-long lint unit fuzz docs site sample demo-data bench accuracy clean
+.PHONY: demo practice test test-long test-spark lint unit fuzz docs site sample demo-data bench accuracy clean
 
 demo: $(VENV)/installed
 	$(BIN)/forensics demo --output forensics-demo.html
@@ -20,11 +20,17 @@ lint: $(VENV)/developer
 	$(BIN)/sqlfluff lint --disable-progress-bar sql
 
 unit: $(VENV)/developer browser programs
-	$(BIN)/pytest -n 3 --dist worksteal -m "not long"
+	$(BIN)/pytest -n 3 --dist worksteal -m "not long and not spark"
 
 # Everything that needs more than a few minutes.
 test-long: $(VENV)/developer browser programs
-	$(BIN)/pytest -n 3 --dist worksteal
+	$(BIN)/pytest -n 3 --dist worksteal -m "not spark"
+
+# Both engines give the same: every query of sql/, the bundled incident, ingest, and a cluster of a master and two
+# workers on loopback that loses one of them. Some ten minutes; pyspark (450 MB) and Java 17 are installed.
+test-spark: $(VENV)/developer java
+	$(BIN)/pip install -q -e ".[spark]"
+	$(BIN)/pytest -m spark tests/spark
 
 # Looks for lines that the parser cannot take; what it learns stays in .fuzz, what breaks becomes .fuzz/crash-….
 FUZZ_SECONDS ?= 600
@@ -82,6 +88,11 @@ audit: $(VENV)/developer
 .PHONY: browser
 browser:
 	@command -v chromium >/dev/null || { $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy --no-install-recommends chromium; }
+
+# Spark runs on it.
+.PHONY: java
+java:
+	@command -v java >/dev/null || { $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy --no-install-recommends openjdk-17-jre-headless; }
 
 # systemd verifies its units, the shells complete, groff reads the manual page.
 PROGRAMS := systemd-analyze:systemd zsh:zsh fish:fish groff:groff-base

@@ -59,6 +59,16 @@ class Settings(BaseSettings):
     store: Annotated[Path, Field(description="folder of the lake")] = Field(default_factory=_user_data)
     memory_limit: Annotated[str, Field(description="the SQL engine spills to disk beyond this")] = "1GB"
     threads: Annotated[int, Field(ge=1, le=64, description="worker threads")] = 2
+    engine: Annotated[Literal["duckdb", "spark"], Field(description="what runs the SQL")] = "duckdb"
+    master: Annotated[
+        str | None, Field(min_length=1, description="URL of the Spark cluster; default: this machine's cores")
+    ] = None
+    shared: Annotated[
+        str | None,
+        Field(
+            min_length=1, description="folder or URI that all of Spark sees; default: the temporary folder"
+        ),
+    ] = None
     max_reject_share: Annotated[float, Field(ge=0.0, le=1.0, description="rejected lines tolerated")] = 0.1
     columns: Annotated[
         Literal["full", "lean"], Field(description="lean: no columns of requests that no verdict reads")

@@ -26,7 +26,7 @@ from pipeline.attribute.lift import (
 )
 from pipeline.attribute.ratios import Floats, Ratio
 from pipeline.attribute.shape import Shape, shape_of
-from pipeline.engine.duckdb import Engine
+from pipeline.engine import Engine
 from pipeline.model import CHECKS, Window
 
 _MOST_CELLS = 4_000_000

@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.stats import false_discovery_control, rankdata
 
-from pipeline.engine.duckdb import Engine
+from pipeline.engine import Engine
 from pipeline.model import DOSE_RESPONSES, Window
 
 Floats = NDArray[np.float64]

@@ -12,7 +12,7 @@ import polars as pl
 
 from pipeline import queries
 from pipeline.attribute import headers
-from pipeline.engine.duckdb import Engine
+from pipeline.engine import Engine
 from pipeline.errors import QueryError
 
 Severity = Literal["error", "warning", "note"]

@@ -21,7 +21,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.stats import binom
 
-from pipeline.engine.duckdb import Engine
+from pipeline.engine import Engine
 from pipeline.model import KEEPALIVE_ESTIMATES, KEEPALIVE_HAZARD, Window
 
 Floats = NDArray[np.float64]

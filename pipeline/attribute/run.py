@@ -13,7 +13,7 @@ from pipeline.attribute import causes as catalogue
 from pipeline.attribute import checks, doses, idle_gaps, keepalive
 from pipeline.attribute.rates import posterior
 from pipeline.attribute.verdicts import Verdicts, decide, titles
-from pipeline.engine.duckdb import Engine
+from pipeline.engine import Engine
 from pipeline.model import Window
 
 _TRAFFIC = ("pair_minutes", "target_minutes", "pair_rates", "sightings")

@@ -107,6 +107,9 @@ def attribute(
         bool, typer.Option("--ablate", help="Also say what each timeline source is worth (slow).")
     ] = False,
     fail_on: opt.FailOn = None,
+    engine: opt.EngineName = None,
+    master: opt.Master = None,
+    shared: opt.Shared = None,
     store: opt.Store = None,
     max_reject_share: opt.MaxRejectShare = None,
     quiet: opt.Quiet = False,
@@ -122,6 +125,7 @@ def attribute(
       forensics attribute --logs s3://my-logs/prefix --aws --since 6h --keep-pages ./pages
       forensics attribute --logs ./alb-logs --format csv --output verdicts.csv
       forensics attribute --since 1h --fail-on 'scale_in>10' --fail-on 'errors>=100'
+      forensics attribute --since 24h --engine spark --master spark://10.0.1.2:7077
     """
     from pipeline.report.summary import summarise
     from pipeline.usecases import thresholds
@@ -129,7 +133,9 @@ def attribute(
     from pipeline.usecases.incident import investigate
 
     too_many = thresholds.read(fail_on or [], "--fail-on")
-    settings = config.load(store=store, max_reject_share=max_reject_share)
+    settings = config.load(
+        store=store, max_reject_share=max_reject_share, engine=engine, master=master, shared=shared
+    )
     question = _question(logs, timeline, since, until, lb, aws=aws, keep_pages=keep_pages)
     with investigate(question, settings, _progress(quiet=quiet)) as incident:
         remark_on(incident.pulled, incident.problems, incident.discovered)
@@ -157,6 +163,9 @@ def pull(
     since: opt.Since = None,
     until: opt.Until = None,
     lb: opt.LoadBalancer = None,
+    engine: opt.EngineName = None,
+    master: opt.Master = None,
+    shared: opt.Shared = None,
     store: opt.Store = None,
     max_reject_share: opt.MaxRejectShare = None,
     columns: opt.Columns = None,
@@ -175,7 +184,15 @@ def pull(
     """
     from pipeline.usecases.pull import pull as pull_logs
 
-    settings = config.load(store=store, max_reject_share=max_reject_share, columns=columns, redact=redact)
+    settings = config.load(
+        store=store,
+        max_reject_share=max_reject_share,
+        columns=columns,
+        redact=redact,
+        engine=engine,
+        master=master,
+        shared=shared,
+    )
     window = config.window(since, until, datetime.now(UTC))
     pulled = pull_logs(logs, timeline, window, lb, settings, _progress(quiet=quiet), aws=bool(aws))
     remark_on(pulled.logs, pulled.problems, pulled.discovered)
@@ -204,6 +221,9 @@ def report(
         Path | None,
         typer.Option(help="Folder for PNG and SVG of every chart (needs forensics[images] and Chromium)."),
     ] = None,
+    engine: opt.EngineName = None,
+    master: opt.Master = None,
+    shared: opt.Shared = None,
     store: opt.Store = None,
     max_reject_share: opt.MaxRejectShare = None,
     quiet: opt.Quiet = False,
@@ -220,7 +240,9 @@ def report(
 
     if images is not None:
         _refuse_without_browser()
-    settings = config.load(store=store, max_reject_share=max_reject_share)
+    settings = config.load(
+        store=store, max_reject_share=max_reject_share, engine=engine, master=master, shared=shared
+    )
     question = _question(logs, timeline, since, until, lb, aws=aws, keep_pages=keep_pages)
     with investigate(question, settings, _progress(quiet=quiet)) as incident:
         remark_on(incident.pulled, incident.problems, incident.discovered)

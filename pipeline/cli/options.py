@@ -48,6 +48,20 @@ LoadBalancer = Annotated[
     ),
 ]
 Store = Annotated[Path | None, typer.Option(help="Folder of the lake.", envvar="FORENSICS_STORE")]
+EngineName = Annotated[
+    Literal["duckdb", "spark"] | None,
+    typer.Option("--engine", help="What runs the SQL: this process (duckdb), or Apache Spark."),
+]
+Master = Annotated[
+    str | None,
+    typer.Option(
+        help="Spark's cluster: spark://host:7077, local[4], yarn. Else spark-submit's, or this machine."
+    ),
+]
+Shared = Annotated[
+    str | None,
+    typer.Option(help="Folder or URI (s3a://...) that Spark's driver and executors all see, for its tables."),
+]
 MaxRejectShare = Annotated[
     float | None, typer.Option(min=0.0, max=1.0, help="Share of rejected lines above which a run fails.")
 ]

@@ -1,1 +1,45 @@
-"""Where SQL runs."""
+"""Where SQL runs: DuckDB by default, Apache Spark past one machine."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import polars as pl
+import pyarrow as pa
+
+from pipeline.model import Table
+
+
+class Engine(Protocol):
+    """Tables, and the queries of sql/ over them. All timestamps are UTC; values are bound."""
+
+    def attach_parquet(self, table: Table, files: Sequence[str], name: str | None = None) -> None:
+        """Make files readable as a view, named as the table or ``name``; no files: an empty table."""
+        ...
+
+    def attach(self, name: str, rows: pl.DataFrame | pa.Table) -> None:
+        """Copy a small table in under ``name``."""
+        ...
+
+    def keep(self, name: str, query: str, values: Mapping[str, object] | None = None) -> None:
+        """Run a query of sql/ once and keep its result as table ``name``.
+
+        Raises:
+            QueryError: the engine refuses it.
+        """
+        ...
+
+    def frame(self, query: str, values: Mapping[str, object] | None = None) -> pl.DataFrame:
+        """Rows of a query of sql/.
+
+        Raises:
+            QueryError: the engine refuses it.
+        """
+        ...
+
+    def table(self, name: str) -> pl.DataFrame:
+        """All rows of a small table."""
+        ...
+
+    def ask(self, statement: str) -> pl.DataFrame:
+        """Rows of a user's own statement (``forensics sql``); the engine's errors pass through."""
+        ...

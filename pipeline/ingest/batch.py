@@ -11,11 +11,11 @@ import pyarrow.compute as pc
 from pipeline.ingest import grouped, parquet, partitions
 from pipeline.ingest.allocator import give_back
 from pipeline.ingest.arrow import Column
-from pipeline.ingest.lake import Lake
 from pipeline.ingest.lean import lean
 from pipeline.ingest.ledger import FileEntry, ObjectEntry
 from pipeline.ingest.parsed import Parsed, Reject, rejects_table
 from pipeline.ingest.partitions import Partition
+from pipeline.ingest.shelf import Shelf
 from pipeline.model import SYMBOL, TEXT
 
 ROWS = 60_000
@@ -42,7 +42,7 @@ class Batch:
     from the commit on.
     """
 
-    def __init__(self, lake: Lake, *, is_lean: bool = False) -> None:
+    def __init__(self, lake: Shelf, *, is_lean: bool = False) -> None:
         """Start an empty batch for ``lake``; a lean one leaves columns of requests out, except of errors."""
         self._lake = lake
         self._is_lean = is_lean
@@ -134,7 +134,7 @@ def _compact(table: pa.Table) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=table.schema)
 
 
-def _entry(lake: Lake, kind: str, partition: Partition, table: pa.Table) -> FileEntry:
+def _entry(lake: Shelf, kind: str, partition: Partition, table: pa.Table) -> FileEntry:
     write = parquet.write_requests if kind in {"requests", "errors"} else parquet.write
     path = write(lake.root, f"{kind}/{partition.folder}", table)
     span = pc.min_max(table.column("time"))

@@ -207,6 +207,11 @@ class Lake:
             )
         )
 
+    def contents(self, base_name: str) -> list[tuple[str, str]]:
+        """Locator and content hash of every object in the lake under this base name."""
+        found = self.ledger.ask("select locator, content_hash from objects where base_name = ?", (base_name,))
+        return [(str(locator), str(content)) for locator, content in found]
+
     def touch(self, locator: str, etag: str) -> None:
         """Note a new ETag of an object whose content is the same."""
         self.ledger.touch(locator, etag)

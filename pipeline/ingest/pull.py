@@ -5,8 +5,9 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 
-from pipeline.ingest import keys, local
+from pipeline.ingest import keys, local, spread
 from pipeline.ingest.allocator import keep_arrows_memory, keep_freed_memory
 from pipeline.ingest.lake import Lake
 from pipeline.ingest.s3_options import S3Options
@@ -31,6 +32,7 @@ def pull(
     workers: int = 2,
     s3: S3Options | None = None,
     is_lean: bool = False,
+    spreader: spread.Spreader | None = None,
 ) -> PullSummary:
     """Ingest what ``source`` has and the lake has not.
 
@@ -45,6 +47,7 @@ def pull(
         workers: threads that parse.
         s3: how a bucket is read.
         is_lean: whether the columns of requests that no verdict reads are left out.
+        spreader: runs the workers on other machines; standard input is read here all the same.
 
     Raises:
         SourceError: the source does not exist, cannot be reached or refuses us.
@@ -54,7 +57,8 @@ def pull(
     keep_arrows_memory()
     on_disk = lake.redaction is None
     places = [source, *more]
-    with lake.writing(), closing(_where(places, s3, load_balancer, on_disk=on_disk)) as where:
+    open_source = partial(_where, places, s3, load_balancer, on_disk=on_disk)
+    with lake.writing(), closing(open_source()) as where:
         lake.refuse_mixture()
         summary = PullSummary()
         if isinstance(where, SeveralSources):
@@ -62,7 +66,10 @@ def pull(
         chosen = _choose(where, lake, window, load_balancer, summary)
         tally = Tally(summary, len(chosen), progress)
         for part in _rounds(chosen, lake):
-            _ingest(where, lake, part, tally, workers, is_lean=is_lean)
+            if spreader is None or source == "-":
+                _ingest(where, lake, part, tally, workers, is_lean=is_lean)
+            else:
+                spread.ingest(spreader, open_source, lake, part, tally, is_lean=is_lean)
         return summary
 
 

@@ -42,3 +42,16 @@ class PullSummary:
     """Rows by the table that they are in."""
     new_layouts: dict[tuple[str, int], Layout] = field(default_factory=dict)
     """Kinds of log and numbers of fields that AWS does not document."""
+
+    def add(self, part: "PullSummary") -> None:
+        """Count in what was read of the objects elsewhere."""
+        for name in ("already_known", "ingested", "lines", "rows", "rejected", "compressed_bytes"):
+            setattr(self, name, getattr(self, name) + getattr(part, name))
+        self.problems += part.problems
+        for mine, theirs in ((self.left_out, part.left_out), (self.rows_of, part.rows_of)):
+            for name, count in theirs.items():
+                mine[name] = mine.get(name, 0) + count
+        for kind, layout in part.new_layouts.items():
+            self.new_layouts.setdefault(kind, Layout(layout.first_object)).rows += layout.rows
+        for place, refusal in part.refusals.items():
+            self.refusals.setdefault(place, Refusal(refusal.problem)).objects += refusal.objects

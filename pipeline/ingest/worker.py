@@ -8,13 +8,13 @@ from dataclasses import replace
 from pipeline.ingest import keys
 from pipeline.ingest.batch import Batch, now_us
 from pipeline.ingest.kinds import ACCESS
-from pipeline.ingest.lake import Lake
 from pipeline.ingest.layout import PARSER_VERSION
 from pipeline.ingest.lean import LEAN_VERSION
 from pipeline.ingest.ledger import ObjectEntry
 from pipeline.ingest.readers import Reading, reading
 from pipeline.ingest.redact import Redactor
 from pipeline.ingest.several import RefusedError
+from pipeline.ingest.shelf import Shelf
 from pipeline.ingest.source import Candidate, Payload, UnreadableError
 from pipeline.ingest.summary import Layout, ObjectProblem, PullSummary
 from pipeline.ingest.supply import Delivery, Supply
@@ -82,6 +82,13 @@ class Tally:
                 summary.problems.append(ObjectProblem(entry.object_key, entry.problem))
             self._tell()
 
+    def add(self, part: PullSummary) -> None:
+        """Objects were read elsewhere; ``part`` counts them."""
+        with self._lock:
+            self.summary.add(part)
+            self._total -= sum(part.left_out.values())
+            self._tell()
+
     def _tell(self) -> None:
         if self._progress is not None:
             self._progress(self.summary, self._total)
@@ -91,7 +98,7 @@ class Worker:
     """Runs in a thread of its own; ``stop`` ends it between two objects."""
 
     def __init__(
-        self, lake: Lake, supply: Supply, tally: Tally, stop: threading.Event, *, is_lean: bool = False
+        self, lake: Shelf, supply: Supply, tally: Tally, stop: threading.Event, *, is_lean: bool = False
     ) -> None:
         """Share ``supply``, ``tally`` and ``stop`` with the other workers."""
         self._lake = lake

@@ -7,7 +7,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.stats import gamma
 
-from pipeline.engine.duckdb import Engine
+from pipeline.engine import Engine
 from pipeline.report.facts import CauseRow
 
 _DEFAULT = ("rollout", 2)

@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.engine.duckdb import Engine
+from pipeline.engine import Engine
 from pipeline.report import safety
 
 MOST_DETAILED = 10_000

@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 import polars as pl
 
-from pipeline.engine.duckdb import Engine
+from pipeline.engine import Engine
 from pipeline.report import wording
 from pipeline.report.evidence import MOST_OBJECTS
 

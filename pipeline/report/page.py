@@ -21,7 +21,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs  # type: ignore[import-untyped] # plotly ships no types
 
 from pipeline import queries
-from pipeline.engine.duckdb import Engine
+from pipeline.engine import Engine
 from pipeline.report import evidence, safety, wording
 from pipeline.report.audit import Finding
 from pipeline.report.charts import Chart, drawn

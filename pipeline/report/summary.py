@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import polars as pl
 
-from pipeline.engine.duckdb import Engine
+from pipeline.engine import Engine
 from pipeline.report import wording
 from pipeline.report.counterfactual import remedies as counterfactual
 from pipeline.report.facts import RATE_POINTS, UNDECIDED, CauseRow, Neighbour, Summary, Trust

@@ -8,7 +8,7 @@ import polars as pl
 from pipeline.attribute.coverage import OBSERVES
 from pipeline.attribute.run import attribute
 from pipeline.attribute.verdicts import INSUFFICIENT
-from pipeline.engine.duckdb import Engine
+from pipeline.engine import Engine
 from pipeline.model import COVERAGE, EVENTS, LIFETIMES, Window
 from pipeline.timeline.lifetimes import reconcile
 from pipeline.usecases.incident import Incident

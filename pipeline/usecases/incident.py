@@ -12,7 +12,7 @@ import polars as pl
 from pipeline.attribute.run import attribute, examine, observe_traffic
 from pipeline.attribute.verdicts import INSUFFICIENT
 from pipeline.config import Settings
-from pipeline.engine.duckdb import Engine
+from pipeline.engine import Engine
 from pipeline.errors import UsageError
 from pipeline.ingest.lake import Lake
 from pipeline.ingest.pull import PullSummary
@@ -35,7 +35,7 @@ from pipeline.timeline.clocks import disagreements
 from pipeline.timeline.collection import Collection, refuse_full
 from pipeline.timeline.folder import KEPT, read_timeline
 from pipeline.timeline.lifetimes import reconcile
-from pipeline.usecases import live, privacy
+from pipeline.usecases import engines, live, privacy
 from pipeline.usecases.live import bounds
 from pipeline.usecases.reading import read, refuse_nothing, refuse_too_many_rejects, refuse_unread
 from pipeline.usecases.whence import Whence, recent, whence
@@ -144,16 +144,24 @@ def investigate(
         store = settings.store
         asks_aws = question.asks_aws(has_store=place is None)
         if place is not None:
-            store = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="forensics-")))
+            store = Path(stack.enter_context(_temporary(engines.shared_folder(settings))))
+        engine = stack.enter_context(engines.opened(settings))
         lake = stack.enter_context(Lake.open(store))
         pulled = None
         redaction = _redaction(lake, question, settings, is_temporary=place is not None, asks_aws=asks_aws)
         if place is not None:
-            pulled = read(place, lake, question.window, question.load_balancer, settings, progress)
+            pulled = read(
+                place,
+                lake,
+                question.window,
+                question.load_balancer,
+                settings,
+                progress,
+                engines.spreader(engine),
+            )
             refuse_unread(place, pulled)
             refuse_nothing(place, pulled, question.window, question.load_balancer)
             refuse_too_many_rejects(pulled, settings.max_reject_share)
-        engine = stack.enter_context(Engine(settings.memory_limit, settings.threads))
         attach_logs(engine, lake, question)
         collections, pages = list[Collection](), None
         if asks_aws:
@@ -242,5 +250,5 @@ def _attach_timeline(
     return problems
 
 
-def _temporary() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="forensics-")
+def _temporary(within: str | None = None) -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="forensics-", dir=within)

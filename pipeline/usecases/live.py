@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from pipeline.config import Settings
-from pipeline.engine.duckdb import Engine
+from pipeline.engine import Engine
 from pipeline.errors import ConfigError
 from pipeline.model import Window
 from pipeline.redaction import Redaction

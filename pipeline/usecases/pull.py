@@ -1,11 +1,13 @@
 """Bring logs and timeline dumps into the lake."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.config import Settings
+from pipeline.engine import Engine
 from pipeline.ingest.lake import Lake
 from pipeline.ingest.pull import Progress, PullSummary
 from pipeline.model import Window
@@ -14,7 +16,7 @@ from pipeline.timeline import archive
 from pipeline.timeline.base import Problem
 from pipeline.timeline.collection import Collection
 from pipeline.timeline.folder import read_timeline, refuse_missing
-from pipeline.usecases import privacy
+from pipeline.usecases import engines, privacy
 from pipeline.usecases.reading import read, refuse_nothing, refuse_too_many_rejects
 from pipeline.usecases.whence import whence
 
@@ -58,14 +60,14 @@ def pull(
     """
     refuse_missing(*([timeline] if timeline else []))
     place = whence(logs, load_balancer, settings, needs_access_logs=False)
-    with Lake.open(settings.store) as lake:
+    with Lake.open(settings.store) as lake, engines.reading(settings) as engine:
         redaction = privacy.fill(lake, settings)
-        summary = read(place, lake, window, load_balancer, settings, progress)
+        summary = read(place, lake, window, load_balancer, settings, progress, engines.spreader(engine))
         collections: Sequence[Collection] = ()
         pages: Path | None = None
         if aws:
             pages = settings.store / "timeline" / "pages" / f"{datetime.now(UTC):{_STAMP}}"
-            collections = _ask_aws(lake, window, load_balancer, settings, pages, redaction)
+            collections = _ask_aws(engine, lake, window, load_balancer, settings, pages, redaction)
     events, problems = keep_timeline([folder for folder in (timeline, pages) if folder], settings, redaction)
     refuse_nothing(place, summary, window, load_balancer)
     refuse_too_many_rejects(summary, settings.max_reject_share)
@@ -73,6 +75,7 @@ def pull(
 
 
 def _ask_aws(
+    engine: Engine | None,
     lake: Lake,
     window: Window,
     load_balancer: str | None,
@@ -82,13 +85,12 @@ def _ask_aws(
 ) -> Sequence[Collection]:
     """What AWS tells of the time and the load balancers in the lake, kept in ``pages`` as it came."""
     # What attributes comes along: it takes 80 MB and a second, which reading logs alone can do without.
-    from pipeline.engine.duckdb import Engine  # noqa: PLC0415 - see above
     from pipeline.usecases import live  # noqa: PLC0415 - see above
     from pipeline.usecases.incident import Question, attach_logs  # noqa: PLC0415 - see above
 
-    with Engine(settings.memory_limit, settings.threads) as engine:
-        attach_logs(engine, lake, Question(window=window, load_balancer=load_balancer))
-        return live.collect(engine, window, load_balancer, settings, pages, redaction)
+    with engines.opened(settings) if engine is None else nullcontext(engine) as asked:
+        attach_logs(asked, lake, Question(window=window, load_balancer=load_balancer))
+        return live.collect(asked, window, load_balancer, settings, pages, redaction)
 
 
 def keep_timeline(

@@ -6,6 +6,7 @@ from pipeline.config import Settings
 from pipeline.errors import RejectedLinesError, SourceError
 from pipeline.ingest.lake import Lake
 from pipeline.ingest.pull import ObjectProblem, Progress, PullSummary, pull
+from pipeline.ingest.spread import Spreader
 from pipeline.model import Window
 from pipeline.usecases.whence import Whence
 
@@ -17,6 +18,7 @@ def read(
     load_balancer: str | None,
     settings: Settings,
     progress: Progress | None = None,
+    spreader: Spreader | None = None,
 ) -> PullSummary:
     """Pull from every place. One of several that refuses is a problem of the summary, as is what it lacks.
 
@@ -35,6 +37,7 @@ def read(
         workers=settings.threads,
         s3=place.s3,
         is_lean=settings.columns == "lean",
+        spreader=spreader,
     )
     return replace(summary, problems=[*_losses(place, summary), *summary.problems])
 

@@ -76,7 +76,7 @@ surroundings as (
 
 select
     numbered.request_id,
-    sized.place || ' ' || cast(sized.started_at as varchar) as burst_id,
+    sized.place || ' ' || text_of(sized.started_at) as burst_id,
     sized.errors,
     sized.started_at,
     sized.span_s,

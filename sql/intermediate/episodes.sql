@@ -198,7 +198,7 @@ select
     exposed.scope,
     exposed.targets,
     exposed.scope || ' ' || exposed.place || ' '
-    || cast(exposed.started_at as varchar) as episode_id,
+    || text_of(exposed.started_at) as episode_id,
     exposed.requests
 from numbered
 inner join gateway_errors

@@ -6,13 +6,16 @@ with
 failed as (
 
     select
-        target_group_arn,
-        began_at,
-        block_of(began_at) as block,
-        unnest(['path', 'client']) as kind,
-        unnest([path, client_ip]) as name
+        gateway_errors.target_group_arn,
+        gateway_errors.began_at,
+        block_of(gateway_errors.began_at) as block,
+        kinds.kind,
+        case kinds.kind when 'path' then gateway_errors.path else gateway_errors.client_ip end as name
     from gateway_errors
-    where failure_class in ('closed_at_once', 'closed_midway', 'no_answer', 'other') and target_ip is not null
+    cross join (values ('path'), ('client')) as kinds (kind)
+    where
+        gateway_errors.failure_class in ('closed_at_once', 'closed_midway', 'no_answer', 'other')
+        and gateway_errors.target_ip is not null
 
 ),
 

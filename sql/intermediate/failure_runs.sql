@@ -111,7 +111,7 @@ select
     || ' '
     || runs.name
     || ' '
-    || cast(runs.first_at as varchar) as run_id
+    || text_of(runs.first_at) as run_id
 from runs
 inner join around
     on

@@ -4,8 +4,9 @@
 create or replace macro seconds_between(earlier, later) as (epoch_us(later) - epoch_us(earlier)) / 1e6;
 
 -- The instant some seconds later.
-create or replace macro seconds_after(instant, seconds) as instant
-+ to_microseconds(cast(round(seconds * 1e6) as bigint));
+create or replace macro seconds_after(instant, seconds) as make_timestamptz(
+    epoch_us(instant) + cast(round(seconds * 1e6) as bigint)
+);
 
 -- Whether a span of coverage is of the account and region of a target group; where either is unknown it is.
 create or replace macro is_of_place(arn, account, region) as (
@@ -34,6 +35,9 @@ create or replace macro instant_of_hex(digits) as make_timestamptz(
     try_cast('0x' || digits as bigint) * 1000000
 );
 
+-- An instant as text, with the offset +00.
+create or replace macro text_of(instant) as cast(instant as varchar);
+
 -- The path of a URL without its query, numbers folded, so that one endpoint is one path.
 create or replace macro path_of(url) as regexp_replace(
     regexp_replace(regexp_replace(url, '^[a-zA-Z]+://[^/]*', ''), '[?#].*$', ''), '[0-9]+', 'N', 'g'
@@ -48,6 +52,6 @@ create or replace macro spread(lag_s, earliest, latest, uncertainty_s) as case
 end;
 
 -- The instant at which an instant's bucket of some whole minutes begins; buckets count from 1970.
-create or replace macro bucket_start(instant, minutes) as to_timestamp(
-    minute_of(instant) // minutes * minutes * 60
+create or replace macro bucket_start(instant, minutes) as start_of_minute(
+    minute_of(instant) // minutes * minutes
 );

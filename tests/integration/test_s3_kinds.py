@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.config import Settings
-from pipeline.engine.duckdb import Engine
+from pipeline.engine import Engine
 from pipeline.ingest.check import check
 from pipeline.ingest.lake import Lake
 from pipeline.ingest.pull import pull

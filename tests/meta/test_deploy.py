@@ -20,6 +20,7 @@ from botocore.validate import ParamValidator
 from pipeline import __version__
 from pipeline.config import Settings
 from pipeline.usecases import settings
+from tests.support.command_words import taken
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "docs" / "deploy"
@@ -195,6 +196,7 @@ def test_the_role_trusts_the_service_account_and_nobody_else() -> None:
     [
         ("ecs", "RegisterTaskDefinition", "ecs-task-definition.json"),
         ("scheduler", "CreateSchedule", "eventbridge-schedule.json"),
+        ("emr", "AddJobFlowSteps", "emr-step.json"),
     ],
 )
 def test_the_service_model_takes_the_file_and_no_other_key(service: str, operation: str, name: str) -> None:
@@ -206,6 +208,15 @@ def test_the_service_model_takes_the_file_and_no_other_key(service: str, operati
     assert f"aws {service} {command} --cli-input-json file://docs/deploy/{name}\n" in PAGE
     wrong = {**read(name), "nonsense": 1}
     assert ParamValidator().validate(wrong, model.input_shape).has_errors()
+
+
+def test_the_step_is_a_command_on_spark_that_the_command_takes() -> None:
+    (step,) = read("emr-step.json")["Steps"]
+    words = step["HadoopJarStep"]["Args"]
+    place = next(number for number, word in enumerate(words) if word.endswith("/bin/forensics"))
+    assert all("=" in word for word in words[1:place])
+    assert words[place + 1 : place + 4] == ["attribute", "--engine", "spark"]
+    taken(words[place + 1 :])
 
 
 def test_the_schedule_runs_the_task_that_is_registered() -> None:

@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from pipeline.cli import app
 from tests.support import tutorial
+from tests.support.command_words import taken
 from tests.support.generated_docs import COMMANDS, ROOT, runbook_page
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -27,25 +28,6 @@ def shown() -> Iterator[tuple[str, str]]:
 
 
 LINES = sorted(set(shown()))
-
-
-def taken(words: list[str]) -> None:
-    """Read the words as the command would, without running it.
-
-    Raises:
-        typer.Exit, click's UsageError: the command does not take them.
-    """
-    context = typer.Context(typer.main.get_command(app), info_name="forensics")
-    while isinstance(context.command, TyperGroup):
-        name, *words = words
-        if name in {one for parameter in context.command.params for one in parameter.opts}:
-            return
-        command = context.command.commands[name]
-        if isinstance(command, TyperGroup):
-            context = typer.Context(command, info_name=name, parent=context)
-        else:
-            command.make_context(name, words, parent=context)
-            return
 
 
 @pytest.mark.parametrize(("page", "line"), LINES)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from pipeline.engine.duckdb import Engine
+from pipeline.engine import Engine
 from pipeline.report.charts import (
     confidence,
     failures,

@@ -13,7 +13,7 @@ from typing import Any
 import plotly.graph_objects as go  # type: ignore[import-untyped] # plotly ships no types
 import polars as pl
 
-from pipeline.engine.duckdb import Engine
+from pipeline.engine import Engine
 from pipeline.report.facts import Summary
 from pipeline.report.safety import chart as safe
 
