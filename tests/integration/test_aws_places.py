@@ -173,10 +173,8 @@ def test_errors_of_one_region_get_the_verdicts_that_they_get_alone(
     cites = pl.col("event_id").is_not_null()
     assert set(found["event_id"].drop_nulls()) <= own
     assert expected.filter(cites).height > 20
-    told = found.filter(cites)
-    assert told.join(expected.filter(cites), on=columns, how="anti").is_empty()
+    assert found.filter(cites).sort("request_id").equals(expected.filter(cites).sort("request_id"))
     # Rates of what needs no event are learned from all errors: a few of those verdicts are surer together.
-    assert told.height >= 0.95 * expected.filter(cites).height
     same = found.join(expected, on=["request_id", "cause"])
     assert same.height >= 0.95 * expected.height
 
