@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from pipeline.ingest.lake import Lake
 from pipeline.ingest.pull import pull
 from pipeline.model import TABLES, Window
 from pipeline.redaction import Redaction
+from tests.support.nightly_runs import receivers
 from tests.support.secrets import (
     KEY,
     LOGGED,
@@ -42,7 +43,7 @@ class Place:
     def store(self) -> Path:
         return self.root / "store"
 
-    def run(self, *words: str, stdin: bytes = b"") -> bytes:
+    def run(self, *words: str, stdin: bytes = b"", more: Mapping[str, str] | None = None) -> bytes:
         """Everything that a command prints; it may not fail for a defect."""
         environment = {
             **os.environ,
@@ -51,6 +52,7 @@ class Place:
             "XDG_DATA_HOME": str(self.root / "data"),
             "FORENSICS_DEBUG": "1",
             "FORENSICS_MAX_REJECT_SHARE": "1",
+            **(more or {}),
         }
         if self.mode is not None:
             environment |= {"FORENSICS_REDACT": self.mode, "FORENSICS_REDACT_KEY": KEY}
@@ -124,12 +126,26 @@ def test_no_output_holds_a_secret(hashed: Place, tmp_path: Path) -> None:
         ("explain", verdicts[0]["request_id"]),
         ("explain", verdicts[0]["trace_id"], "--format", "json"),
         ("audit", "--format", "json"),
+        ("audit", "--format", "sarif"),
         ("diff", "2026-03-02T11:00:00Z..2026-03-02T11:01:00Z", "2026-03-02T11:01:00Z.."),
         ("doctor",),
         ("lake", "check"),
     ):
         clean(iter([(Path(words[0]), hashed.run(*words, *store))]))
     clean(written(tmp_path))
+
+
+def test_no_night_leaves_or_tells_a_secret(cut: Place, tmp_path: Path) -> None:
+    given = ("--logs", str(cut.root / "logs"), "--timeline", str(cut.root / "timeline"))
+    with receivers() as outside:
+        night = ("nightly", *given, "--store", str(tmp_path / "store"), "--as-of", "2026-03-03T02:00:00Z")
+        said = cut.run(*night, "--format", "json", more=outside.environment())
+        posts = [one.body.encode() for channel in outside.posts.values() for one in channel]
+        mails = [bytes(one) for one in outside.mail.messages]
+    assert [one["errors"] for one in json.loads(said.splitlines()[0])["days"]] == [6]
+    assert (len(posts), len(mails)) == (2, 1)
+    clean((Path(f"told {number}"), content) for number, content in enumerate([said, *posts, *mails]))
+    clean(written(tmp_path / "store"))
 
 
 def test_no_table_holds_a_secret(cut: Place) -> None:
