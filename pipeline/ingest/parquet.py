@@ -41,9 +41,6 @@ REQUESTS_LAYOUT: Argument = {
 """How files of the schema `requests` are written."""
 _STEPS_OF_LISTS = 1024
 """Rows written at once where each may hold a hundred values: large steps take 80 MB for 30 MB of rows."""
-_FEW_ROWS = 100
-_UNPACKED: Argument = {"compression": "none", "compression_level": None}
-"""To set zstd up for every column takes as long as all else of such a file, as most of errors are."""
 
 PLAIN_LAYOUT: Argument = {"compression": "zstd", "compression_level": 1}
 """How all others are."""
@@ -57,9 +54,8 @@ def write_requests(root: Path, folder: str, table: pa.Table) -> str:
     """
     has_lists = table.column("extra_fields").null_count < table.num_rows
     steps = {"write_batch_size": _STEPS_OF_LISTS} if has_lists else {}
-    packing = _UNPACKED if table.num_rows < _FEW_ROWS else {}
     with _new_file(root, folder) as (temporary, relative):
-        pq.write_table(table, temporary, **{**REQUESTS_LAYOUT, **steps, **packing})
+        pq.write_table(table, temporary, **{**REQUESTS_LAYOUT, **steps})
     return relative
 
 
