@@ -43,6 +43,7 @@ _ERRORS = (
     "zone_outages",
     "strains",
     "wait_piles",
+    "upload_clients",
     "suspects",
     "failing_attempts",
     "failure_runs",
