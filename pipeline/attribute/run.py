@@ -38,6 +38,7 @@ _ERRORS = (
     "exit_errors",
     "bursts",
     "episodes",
+    "group_stops",
     "change_steps",
     "target_zones",
     "zone_outages",

@@ -22,6 +22,7 @@ near as (
         gateway_errors.request_id,
         gateway_errors.failure_class,
         gateway_errors.target_rate,
+        gateway_errors.answers_meanwhile,
         coalesce(gateway_errors.target_age_s, 3600.0) < 300.0 as is_young,
         strains.*,
         seconds_between(strains.started_at, gateway_errors.failed_at) as failed_after_s
@@ -72,6 +73,13 @@ select
     ln(
         target_rate
         * case when is_young then 0.3 else 1.0 end
+        -- A target with too much to do works on, and answers half as fast as usual, say, to those whom it has accepted;
+        -- one that answers nobody for 6 s is gone.
+        * case
+            when failure_class = 'connect_timeout' and answers_meanwhile = 0
+                then exp(-least(0.5 * 6.0 * target_rate, 3.0))
+            else 1.0
+        end
         -- Connections that were refused or closed have likelier reasons, even then.
         * case when failure_class in ('connect_timeout', 'no_answer') then 1.0 else 0.5 end
     ) as log_likelihood,

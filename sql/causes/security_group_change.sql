@@ -4,7 +4,7 @@
 -- statuses = [502, 504]
 -- rate = "triggered"
 -- ceiling = "medium"
--- needs = ["episodes", "events", "gateway_errors", "settings", "strains", "target_zones", "zone_outages"]
+-- needs = ["coverage", "episodes", "events", "gateway_errors", "group_stops", "settings", "strains", "target_zones", "zone_outages"]
 -- sources = ["changes"]
 -- remedy = "Revert the change named in the evidence, or allow the load balancer's security group to the target and health-check ports (AuthorizeSecurityGroupIngress), and ephemeral ports 1024-65535 back in the network ACL"
 -- ///
@@ -13,6 +13,9 @@
 -- of a security group; an edit of a network ACL or a route cuts them at once, so requests in flight hang too. All targets
 -- behind it fail alike, old ones as well as young ones. Whose
 -- targets a group covers is not in the record: never above medium.
+-- Where nobody recorded changes, the log alone shows a filter that keeps state: a whole target group cannot be connected
+-- to any more, at usual load, while its hosts go on answering on connections that they had and on other ports. A host
+-- or a zone that is lost answers nobody, and a new target fails alone.
 
 with
 
@@ -175,8 +178,45 @@ weighed as (
             when onset_s <= 60.0 then 1.0
             when onset_s <= least(lasted_s, 300.0) + 5.0 then 0.5
             else 0.0
+        end * case
+            -- Each SYN that is sent again is led to a pod anew: four must have met the subnet's.
+            when stretch_id like '% beyond' and failure_class in ('connect_timeout', 'tls_timeout') then 0.03
+            else 1.0
         end as density
     from started
+
+),
+
+unrecorded as (
+
+    select
+        gateway_errors.request_id,
+        gateway_errors.target_rate,
+        group_stops.*
+    from group_stops
+    inner join episodes
+        on group_stops.episode_id = episodes.episode_id
+    inner join gateway_errors
+        on episodes.request_id = gateway_errors.request_id
+    where
+        group_stops.failure_class = 'connect_timeout'
+        and group_stops.answering_targets * 2 >= group_stops.failing_targets
+        and not exists (
+            select 1
+            from coverage
+            where
+                coverage.source = 'cloudtrail'
+                and gateway_errors.failed_at between coverage.covered_from and coverage.covered_to
+                and is_of_place(gateway_errors.target_group_arn, coverage.account, coverage.region)
+        )
+        and not exists (
+            select 1
+            from strains
+            where
+                group_stops.target_group_arn = strains.target_group_arn
+                and gateway_errors.failed_at
+                between strains.started_at and seconds_after(strains.ended_at, 30.0)
+        )
 
 )
 
@@ -198,6 +238,44 @@ select
     end as evidence
 from weighed
 where density > 0.0
+
+union all
+
+select
+    request_id,
+    'unrecorded ' || episode_id as cluster_id,
+    'unrecorded' as rate_group,
+    cast(null as varchar) as event_id,
+    cast(null as double) as lag_s,
+    requests as exposure,
+    0.0 as support,
+    1.0 as class_share,
+    cast(null as double) as prior_rate,
+    cast(null as double) as prior_weight,
+    ln(0.5 * target_rate) as log_likelihood,
+    printf(
+        '%d of %d targets of its group could not be connected to for %.0f s, while the hosts of %d answered on connections',
+        failing_targets, asked_targets, seconds_between(started_at, ended_at), answering_targets
+    )
+    || ' that they had or on other ports; no record of changes covers this time' as evidence
+from unrecorded
+
+union all
+
+-- As rare as an episode of any other place: no event makes it likelier.
+select
+    null as request_id,
+    'unrecorded' as cluster_id,
+    'unrecorded' as rate_group,
+    null as event_id,
+    null as lag_s,
+    1.0 as exposure,
+    0.0 as support,
+    1.0 as class_share,
+    1e-6 as prior_rate,
+    0.5 as prior_weight,
+    null as log_likelihood,
+    null as evidence
 
 union all
 

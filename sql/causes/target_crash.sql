@@ -241,9 +241,12 @@ node_losses as (
         case
             when is_direct then 0.6
             when target_type = 'ip' then 0.0
+            -- Each SYN that is sent again is led to a pod anew: four must have met the lost node's.
+            when failure_class in ('connect_timeout', 'tls_timeout') then 0.03 * 0.4 * target_share
             else 0.4 * target_share
         end
-        * case when failure_class = 'no_answer' and is_direct and answers_meanwhile > 0 then 0.1 else 1.0 end
+        -- A host that is gone answers nobody.
+        * case when is_direct and host_answers_meanwhile > 0 then 0.1 else 1.0 end
         * (
             0.7 * spread(dispatched_after_s, -8.0, unhealthy_after_s + 15.0, blur_s)
             + 0.3 * spread(dispatched_after_s, -8.0, silent_s + 30.0, blur_s)

@@ -1,0 +1,76 @@
+-- Grain: one row per stretch in which a whole target group could not be connected to: three targets or more failed, and
+-- three in four of those that were asked. With how many of their hosts answered others meanwhile, on connections that
+-- they had or on another port: they are neither lost nor in the dark.
+
+with
+
+failed as (
+
+    select
+        episodes.episode_id,
+        episodes.failure_class,
+        episodes.target_group_arn,
+        episodes.requests,
+        gateway_errors.elb,
+        gateway_errors.target_type,
+        gateway_errors.target_ip || ':' || cast(gateway_errors.target_port as varchar) as target,
+        gateway_errors.host_answers_meanwhile,
+        gateway_errors.began_at,
+        gateway_errors.failed_at
+    from episodes
+    inner join gateway_errors
+        on episodes.request_id = gateway_errors.request_id
+    where
+        episodes.scope = 'group'
+        and episodes.failure_class in ('connect_timeout', 'not_connected')
+        and episodes.targets >= 3
+
+),
+
+stops as (
+
+    select
+        episode_id,
+        failure_class,
+        target_group_arn,
+        requests,
+        any_value(elb) as elb,
+        any_value(target_type) as target_type,
+        count(*) as errors,
+        count(distinct target) as failing_targets,
+        count(distinct target) filter (where host_answers_meanwhile > 0) as answering_targets,
+        min(began_at) as started_at,
+        max(began_at) as ended_at
+    from failed
+    group by episode_id, failure_class, target_group_arn, requests
+
+),
+
+asked as (
+
+    select
+        stops.episode_id,
+        count(distinct target_minutes.target_ip || ':' || cast(target_minutes.target_port as varchar))
+            as asked_targets
+    from stops
+    inner join target_minutes
+        on
+            stops.target_group_arn = target_minutes.target_group_arn
+            and target_minutes.minute between minute_of(stops.started_at) and minute_of(stops.ended_at)
+    where target_minutes.requests >= 3
+    group by stops.episode_id
+
+)
+
+select
+    stops.*,
+    asked.asked_targets
+from stops
+inner join asked
+    on stops.episode_id = asked.episode_id
+inner join target_groups
+    on stops.target_group_arn = target_groups.target_group_arn
+where
+    stops.failing_targets * 4 >= asked.asked_targets * 3
+    -- A target group that never answered was never right.
+    and target_groups.answered > 0
