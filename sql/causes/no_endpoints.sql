@@ -3,7 +3,7 @@
 -- title = "The service behind the node port had no ready pod"
 -- statuses = [502, 504]
 -- rate = "triggered"
--- needs = ["coverage", "empty_services", "episodes", "gateway_errors", "group_stops", "service_ports"]
+-- needs = ["empty_services", "episodes", "gateway_errors", "group_stops", "service_ports"]
 -- sources = ["pods"]
 -- remedy = "Keep at least one ready pod at all times: a PodDisruptionBudget with minAvailable, maxUnavailable 0 in the rollout, a readiness probe that does not depend on a shared backend, several replicas spread over nodes and zones"
 -- ///
@@ -65,14 +65,8 @@ unrecorded as (
         -- Nodes refuse together only what kube-proxy rejects; a process that does not listen is one pod's.
         group_stops.failure_class = 'not_connected'
         and group_stops.target_type is distinct from 'ip'
-        and not exists (
-            select 1
-            from coverage
-            where
-                coverage.source in ('pods', 'audit')
-                and gateway_errors.failed_at between coverage.covered_from and coverage.covered_to
-                and is_of_place(gateway_errors.target_group_arn, coverage.account, coverage.region)
-        )
+        -- Who lost which node must be known.
+        and group_stops.nodes_watched and not group_stops.pods_watched
 
 )
 

@@ -4,7 +4,7 @@
 -- statuses = [502, 504]
 -- rate = "triggered"
 -- ceiling = "medium"
--- needs = ["coverage", "episodes", "events", "gateway_errors", "group_stops", "settings", "strains", "target_zones", "zone_outages"]
+-- needs = ["episodes", "events", "gateway_errors", "group_stops", "settings", "strains", "target_zones", "zone_outages"]
 -- sources = ["changes"]
 -- remedy = "Revert the change named in the evidence, or allow the load balancer's security group to the target and health-check ports (AuthorizeSecurityGroupIngress), and ephemeral ports 1024-65535 back in the network ACL"
 -- ///
@@ -201,14 +201,8 @@ unrecorded as (
     where
         group_stops.failure_class = 'connect_timeout'
         and group_stops.answering_targets * 2 >= group_stops.failing_targets
-        and not exists (
-            select 1
-            from coverage
-            where
-                coverage.source = 'cloudtrail'
-                and gateway_errors.failed_at between coverage.covered_from and coverage.covered_to
-                and is_of_place(gateway_errors.target_group_arn, coverage.account, coverage.region)
-        )
+        -- Who lost which node must be known.
+        and group_stops.nodes_watched and not group_stops.changes_watched
         and not exists (
             select 1
             from strains

@@ -1,6 +1,6 @@
 -- Grain: one row per stretch in which a whole target group could not be connected to: three targets or more failed, and
 -- three in four of those that were asked. With how many of their hosts answered others meanwhile, on connections that
--- they had or on another port: they are neither lost nor in the dark.
+-- they had or on another port: they are neither lost nor in the dark. And which kinds of events were watched.
 
 with
 
@@ -60,14 +60,40 @@ asked as (
     where target_minutes.requests >= 3
     group by stops.episode_id
 
+),
+
+watched as (
+
+    select
+        stops.episode_id,
+        coalesce(
+            bool_or(
+                coverage.source
+                in ('scaling_activities', 'cloudtrail', 'audit', 'nodes', 'instances', 'eventbridge')
+            ), false
+        ) as nodes_watched,
+        coalesce(bool_or(coverage.source in ('pods', 'audit')), false) as pods_watched,
+        coalesce(bool_or(coverage.source = 'cloudtrail'), false) as changes_watched
+    from stops
+    left join coverage
+        on
+            stops.started_at between coverage.covered_from and coverage.covered_to
+            and is_of_place(stops.target_group_arn, coverage.account, coverage.region)
+    group by stops.episode_id
+
 )
 
 select
     stops.*,
-    asked.asked_targets
+    asked.asked_targets,
+    watched.nodes_watched,
+    watched.pods_watched,
+    watched.changes_watched
 from stops
 inner join asked
     on stops.episode_id = asked.episode_id
+inner join watched
+    on stops.episode_id = watched.episode_id
 inner join target_groups
     on stops.target_group_arn = target_groups.target_group_arn
 where
