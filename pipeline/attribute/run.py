@@ -39,6 +39,7 @@ _ERRORS = (
     "bursts",
     "episodes",
     "group_stops",
+    "refusals",
     "change_steps",
     "target_zones",
     "zone_outages",

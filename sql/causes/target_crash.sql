@@ -3,14 +3,15 @@
 -- title = "A process or host behind the load balancer died"
 -- statuses = [502, 504]
 -- rate = "per_event"
--- needs = ["bursts", "events", "gateway_errors", "lifetimes", "pair_minutes", "service_ports", "target_groups"]
+-- needs = ["bursts", "coverage", "episodes", "events", "gateway_errors", "lifetimes", "pair_minutes", "refusals", "service_ports", "target_groups"]
 -- sources = ["pods", "nodes"]
 -- remedy = "Unavoidable in the instant; make it rarer and smaller: raise the memory limit or fix the leak (OOMKilled), run more replicas spread over nodes, shorten health-check interval and threshold"
 -- ///
 --
 -- The kernel closes the sockets of a killed process: everything in flight on it fails at one instant,
 -- then connects are refused until it is back. A host that dies says nothing at all: its connects and
--- its requests in flight time out, and the replacement that follows is no scale-in.
+-- its requests in flight time out, and the replacement that follows is no scale-in. Where nobody watched pods, an ip
+-- target says so itself: it refuses, answers nobody meanwhile, and is back within a minute.
 
 with
 
@@ -261,6 +262,32 @@ unrecorded as (
     from bursts
     where errors > 5.0 * expected_by_chance + 2.0
 
+),
+
+restarts as (
+
+    select
+        gateway_errors.request_id,
+        gateway_errors.target_rate,
+        refusals.*
+    from refusals
+    inner join episodes
+        on refusals.episode_id = episodes.episode_id
+    inner join gateway_errors
+        on episodes.request_id = gateway_errors.request_id
+    where
+        refusals.answered_before > 0
+        and refusals.answered_meanwhile = 0
+        and refusals.answered_after > 0
+        and not exists (
+            select 1
+            from coverage
+            where
+                coverage.source in ('pods', 'audit')
+                and gateway_errors.failed_at between coverage.covered_from and coverage.covered_to
+                and is_of_place(gateway_errors.target_group_arn, coverage.account, coverage.region)
+        )
+
 )
 
 select
@@ -319,6 +346,27 @@ select
     printf('cut together with %d others within %.1f s; no record names the process', errors - 1, span_s)
         as evidence
 from unrecorded
+
+union all
+
+select
+    request_id,
+    'restart ' || episode_id as cluster_id,
+    'unrecorded' as rate_group,
+    cast(null as varchar) as event_id,
+    cast(null as double) as lag_s,
+    1.0 as exposure,
+    0.0 as support,
+    1.0 as class_share,
+    cast(null as double) as prior_rate,
+    cast(null as double) as prior_weight,
+    -- As rare as any other stretch in which a target cannot be connected to; all its errors pay for that together.
+    ln(0.3 * target_rate) + ln(1e-6) / errors as log_likelihood,
+    printf(
+        'the target refused %d connections within %.0f s, answered nobody meanwhile, and was back then; no record of it',
+        errors, seconds_between(started_at, ended_at)
+    ) as evidence
+from restarts
 
 union all
 
