@@ -114,7 +114,7 @@ select
     cast(null as double) as prior_weight,
     ln(0.3 * target_rate) as log_likelihood,
     printf(
-        '%d of %d node targets refused new connections together for %.0f s; no record of its pods covers this time',
+        '%d of %d node targets refused new connections together for %.0f s; no record of pods covers it',
         failing_targets, asked_targets, seconds_between(started_at, ended_at)
     ) as evidence
 from unrecorded

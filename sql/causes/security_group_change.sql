@@ -248,10 +248,10 @@ select
     cast(null as double) as prior_weight,
     ln(0.5 * target_rate) as log_likelihood,
     printf(
-        '%d of %d targets of its group could not be connected to for %.0f s, while the hosts of %d answered on connections',
+        '%d of %d targets of its group could not be connected to for %.0f s, while the hosts of %d',
         failing_targets, asked_targets, seconds_between(started_at, ended_at), answering_targets
     )
-    || ' that they had or on other ports; no record of changes covers this time' as evidence
+    || ' answered on connections that they had or on other ports; no record of changes covers it' as evidence
 from unrecorded
 
 union all

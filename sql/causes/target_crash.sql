@@ -211,6 +211,7 @@ near_losses as (
         silences.left_event_id,
         silences.node_group,
         silences.left_at,
+        silences.private_ip as lost_ip,
         coalesce(silences.node_name, silences.private_ip) as lost_node,
         case when silences.is_guessed then 60.0 + silences.uncertainty_s else 1.0 end as blur_s,
         gateway_errors.target_ip = silences.private_ip
@@ -242,8 +243,10 @@ node_losses as (
         case
             when is_direct then 0.6
             when target_type = 'ip' then 0.0
-            -- Each SYN that is sent again is led to a pod anew: four must have met the lost node's.
-            when failure_class in ('connect_timeout', 'tls_timeout') then 0.03 * 0.4 * target_share
+            -- Each SYN that is sent again is led to a pod anew: four must have met the lost node's. (Where that node's
+            -- address is not known the target may be it.)
+            when lost_ip is not null and failure_class in ('connect_timeout', 'tls_timeout')
+                then 0.03 * 0.4 * target_share
             else 0.4 * target_share
         end
         -- A host that is gone answers nobody.
@@ -363,7 +366,7 @@ select
     -- As rare as any other stretch in which a target cannot be connected to; all its errors pay for that together.
     ln(0.3 * target_rate) + ln(1e-6) / errors as log_likelihood,
     printf(
-        'the target refused %d connections within %.0f s, answered nobody meanwhile, and was back then; no record of it',
+        'the target refused %d connections in %.0f s, answered nobody meanwhile, and was back; no record',
         errors, seconds_between(started_at, ended_at)
     ) as evidence
 from restarts

@@ -62,8 +62,10 @@ matched as (
         case
             when near.is_the_node or pods_on_node.private_ip is not null then 0.6
             when near.target_type = 'ip' then 0.0
-            -- Each SYN that is sent again is led to a pod anew: four must have met the lost node's.
-            when near.failure_class in ('connect_timeout', 'tls_timeout') then 0.03 * 0.4 * near.target_share
+            -- Each SYN that is sent again is led to a pod anew: four must have met the lost node's. (Where that node's
+            -- address is not known the target may be it.)
+            when near.exit_ip is not null and near.failure_class in ('connect_timeout', 'tls_timeout')
+                then 0.03 * 0.4 * near.target_share
             else 0.4 * near.target_share
         end as entity,
         near.is_the_node or pods_on_node.private_ip is not null as is_direct
