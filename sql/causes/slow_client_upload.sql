@@ -73,7 +73,7 @@ select
     -- A read timeout is a constant, too.
     + ln(greatest(coalesce(wait_piles.pile_ratio, 1.0), 1.0)) as log_likelihood,
     printf(
-        'cut %.1f s after dispatch, %.0f %% of the usual bytes of its path (%.0f %% in %d cuts of %d clients)',
+        'cut %.1f s after dispatch, %.0f %% of its path''s usual bytes (%.0f %% in %d cuts of %d clients)',
         uploads.waited_s, 100.0 * uploads.received_share, 100.0 * exp(uploads.mean_log_share), uploads.cuts,
         bound.clients
     ) as evidence
