@@ -33,8 +33,8 @@ _DIGITS = 6
 NO_EVENT_CAUSES = ("unexplained", "connect_timeout", "connection_refused")
 """Verdicts that mean "and no event explains it": worth nothing where events were not observed."""
 SEEN_IN_THE_LOG = ("connect_timeout",)
-"""Of these, the ones for which unseen events would show in the log itself: a filter before a whole group, a zone or
-a host that answers nobody. Where no decisive source is missing they are as sure as other verdicts."""
+"""Of these, the ones for which unseen events would show in the log itself: a filter before a whole group,
+a zone or a host that answers nobody. Where no decisive source is missing they are as sure as others."""
 
 
 @dataclass(frozen=True)
