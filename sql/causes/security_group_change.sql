@@ -157,8 +157,8 @@ weighed as (
     select
         *,
         scope * target_rate * case
-            -- Blocked packets raise no load and slow no answer.
-            when exists (
+            -- Blocked packets raise no load and slow no answer; a zone that is cut off leaves its load to the others.
+            when stretch_id not like 'zone %' and exists (
                 select 1
                 from strains
                 where
