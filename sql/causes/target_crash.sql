@@ -11,7 +11,7 @@
 -- The kernel closes the sockets of a killed process: everything in flight on it fails at one instant,
 -- then connects are refused until it is back. A host that dies says nothing at all: its connects and
 -- its requests in flight time out, and the replacement that follows is no scale-in. Where nobody watched pods, an ip
--- target says so itself: it refuses, answers nobody meanwhile, and is back within a minute.
+-- target says so itself: it cuts what was in flight, refuses, answers nobody meanwhile, and is back within a minute.
 
 with
 
@@ -236,26 +236,45 @@ near_losses as (
 
 ),
 
+unanswered as (
+
+    select
+        loss_id,
+        count(distinct target_ip) as addresses
+    from near_losses
+    where failure_class in ('connect_timeout', 'tls_timeout')
+    group by loss_id
+
+),
+
 node_losses as (
 
     select
-        *,
+        near_losses.*,
         case
-            when is_direct then 0.6
-            when target_type = 'ip' then 0.0
+            when near_losses.is_direct then 0.6
+            when near_losses.target_type = 'ip' then 0.0
             -- Each SYN that is sent again is led to a pod anew: four must have met the lost node's. (Where that node's
-            -- address is not known the target may be it.)
-            when lost_ip is not null and failure_class in ('connect_timeout', 'tls_timeout')
-                then 0.03 * 0.4 * target_share
-            else 0.4 * target_share
+            -- address is not known the target may be it, unless many fail.)
+            when
+                (near_losses.lost_ip is not null or unanswered.addresses >= 3)
+                and near_losses.failure_class in ('connect_timeout', 'tls_timeout')
+                then 0.03 * 0.4 * near_losses.target_share
+            else 0.4 * near_losses.target_share
         end
         -- A host that is gone answers nobody.
-        * case when is_direct and host_answers_meanwhile > 0 then 0.1 else 1.0 end
+        * case when near_losses.is_direct and near_losses.host_answers_meanwhile > 0 then 0.1 else 1.0 end
         * (
-            0.7 * spread(dispatched_after_s, -8.0, unhealthy_after_s + 15.0, blur_s)
-            + 0.3 * spread(dispatched_after_s, -8.0, silent_s + 30.0, blur_s)
+            0.7
+            * spread(
+                near_losses.dispatched_after_s, -8.0, near_losses.unhealthy_after_s + 15.0, near_losses.blur_s
+            )
+            + 0.3
+            * spread(near_losses.dispatched_after_s, -8.0, near_losses.silent_s + 30.0, near_losses.blur_s)
         ) as density
     from near_losses
+    left join unanswered
+        on near_losses.loss_id = unanswered.loss_id
 
 ),
 
@@ -279,7 +298,8 @@ restarts as (
     inner join gateway_errors
         on episodes.request_id = gateway_errors.request_id
     where
-        refusals.answered_before > 0
+        refusals.cuts > 0
+        and refusals.answered_before > 0
         and refusals.answered_meanwhile = 0
         and refusals.answered_after > 0
         and not exists (
@@ -366,8 +386,8 @@ select
     -- As rare as any other stretch in which a target cannot be connected to; all its errors pay for that together.
     ln(0.3 * target_rate) + ln(1e-6) / errors as log_likelihood,
     printf(
-        'the target refused %d connections in %.0f s, answered nobody meanwhile, and was back; no record',
-        errors, seconds_between(started_at, ended_at)
+        'the target cut %d requests, then refused %d connections in %.0f s, and was back; no record',
+        cuts, errors, seconds_between(started_at, ended_at)
     ) as evidence
 from restarts
 

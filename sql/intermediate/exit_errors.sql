@@ -55,6 +55,17 @@ near as (
 
 ),
 
+unanswered as (
+
+    select
+        exit_id,
+        count(distinct target_ip) as addresses
+    from near
+    where failure_class in ('connect_timeout', 'tls_timeout')
+    group by exit_id
+
+),
+
 matched as (
 
     select
@@ -63,8 +74,10 @@ matched as (
             when near.is_the_node or pods_on_node.private_ip is not null then 0.6
             when near.target_type = 'ip' then 0.0
             -- Each SYN that is sent again is led to a pod anew: four must have met the lost node's. (Where that node's
-            -- address is not known the target may be it.)
-            when near.exit_ip is not null and near.failure_class in ('connect_timeout', 'tls_timeout')
+            -- address is not known the target may be it, unless many fail.)
+            when
+                (near.exit_ip is not null or unanswered.addresses >= 3)
+                and near.failure_class in ('connect_timeout', 'tls_timeout')
                 then 0.03 * 0.4 * near.target_share
             else 0.4 * near.target_share
         end as entity,
@@ -74,6 +87,8 @@ matched as (
         on
             near.exit_id = pods_on_node.lifetime_id
             and near.target_ip = pods_on_node.private_ip
+    left join unanswered
+        on near.exit_id = unanswered.exit_id
 
 ),
 
