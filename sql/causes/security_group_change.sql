@@ -14,8 +14,8 @@
 -- behind it fail alike, old ones as well as young ones. Whose
 -- targets a group covers is not in the record: never above medium.
 -- Where nobody recorded changes, the log alone shows a filter that keeps state: a whole target group cannot be connected
--- to any more, at usual load, while its hosts go on answering on connections that they had and on other ports. A host
--- or a zone that is lost answers nobody, and a new target fails alone.
+-- to any more, at usual load, while its hosts go on answering on connections that they had and on other ports, or while
+-- nothing hangs and no other group fails. A lost host or zone answers nobody, and a new target fails alone.
 
 with
 
@@ -200,7 +200,11 @@ unrecorded as (
         on episodes.request_id = gateway_errors.request_id
     where
         group_stops.failure_class = 'connect_timeout'
-        and group_stops.answering_targets * 2 >= group_stops.failing_targets
+        and (
+            group_stops.answering_targets * 2 >= group_stops.failing_targets
+            -- Who has no connection left cannot answer: then nothing hangs, and nothing else fails.
+            or (group_stops.hung * 10 <= group_stops.errors and group_stops.others_fare_well)
+        )
         -- Who lost which node must be known.
         and group_stops.nodes_watched and not group_stops.changes_watched
         and not exists (

@@ -1,6 +1,8 @@
 -- Grain: one row per stretch in which a whole target group could not be connected to: three targets or more failed, and
 -- three in four of those that were asked. With how many of their hosts answered others meanwhile, on connections that
--- they had or on another port: they are neither lost nor in the dark. And which kinds of events were watched.
+-- they had or on another port: they are neither lost nor in the dark. How many requests of the group hung meanwhile
+-- (a service that hangs accepts first, and drops SYNs when its queue is full), how other groups of the load balancer
+-- fared, and which kinds of events were watched.
 
 with
 
@@ -62,6 +64,38 @@ asked as (
 
 ),
 
+hung as (
+
+    select
+        stops.episode_id,
+        count(*) as hung
+    from stops
+    inner join gateway_errors
+        on
+            stops.target_group_arn = gateway_errors.target_group_arn
+            and gateway_errors.dispatched_at between seconds_after(stops.started_at, -60.0)
+            and stops.ended_at
+    where gateway_errors.failure_class = 'no_answer'
+    group by stops.episode_id
+
+),
+
+others as (
+
+    select
+        stops.episode_id,
+        sum(target_minutes.requests) as requests,
+        sum(target_minutes.gateway_errors) as errors
+    from stops
+    inner join target_minutes
+        on
+            stops.elb = target_minutes.elb
+            and stops.target_group_arn <> target_minutes.target_group_arn
+            and target_minutes.minute between minute_of(stops.started_at) and minute_of(stops.ended_at)
+    group by stops.episode_id
+
+),
+
 watched as (
 
     select
@@ -86,6 +120,8 @@ watched as (
 select
     stops.*,
     asked.asked_targets,
+    coalesce(hung.hung, 0) as hung,
+    coalesce(others.requests >= 20 and others.errors * 20 <= others.requests, false) as others_fare_well,
     watched.nodes_watched,
     watched.pods_watched,
     watched.changes_watched
@@ -94,6 +130,10 @@ inner join asked
     on stops.episode_id = asked.episode_id
 inner join watched
     on stops.episode_id = watched.episode_id
+left join hung
+    on stops.episode_id = hung.episode_id
+left join others
+    on stops.episode_id = others.episode_id
 inner join target_groups
     on stops.target_group_arn = target_groups.target_group_arn
 where
