@@ -32,6 +32,9 @@ LATE = timedelta(minutes=30)
 _DIGITS = 6
 NO_EVENT_CAUSES = ("unexplained", "connect_timeout", "connection_refused")
 """Verdicts that mean "and no event explains it": worth nothing where events were not observed."""
+SEEN_IN_THE_LOG = ("connect_timeout",)
+"""Of these, the ones for which unseen events would show in the log itself: a filter before a whole group,
+a zone or a host that answers nobody. Where no decisive source is missing they are as sure as others."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,9 @@ def trust(failure_class: str, missing: list[str], cause: str | None) -> float:
         return 1.0
     if not missing:
         return TRUST
-    return TRUST_UNSEEN if cause in NO_EVENT_CAUSES else TRUST_UNWATCHED
+    is_decisive = any(family in DECISIVE.get(failure_class, ()) for family in missing)
+    is_unseen = cause in NO_EVENT_CAUSES and (is_decisive or cause not in SEEN_IN_THE_LOG)
+    return TRUST_UNSEEN if is_unseen else TRUST_UNWATCHED
 
 
 def _verdict(row: dict[str, object], missing: list[str], remedies: dict[str, str]) -> dict[str, str | None]:

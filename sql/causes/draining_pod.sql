@@ -122,8 +122,9 @@ weighed as (
                     0.5 * spread(failed_after_s, -1.0, 10.0, uncertainty_s)
                     + 0.5 * spread(since_drain_s, 0.0, drain_s + 30.0, uncertainty_s)
             else
-                -- A pod that is gone mostly answers with a reset here; silence is the exception.
-                0.1 * spread(began_after_s, -8.0, 15.0, uncertainty_s)
+                -- A pod that is gone mostly answers with a reset here, and each SYN that is sent again is led to
+                -- a pod anew: four that met silence are the exception.
+                0.01 * spread(began_after_s, -8.0, 15.0, uncertainty_s)
         end as density
     from matched
 

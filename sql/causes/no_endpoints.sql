@@ -3,14 +3,14 @@
 -- title = "The service behind the node port had no ready pod"
 -- statuses = [502, 504]
 -- rate = "triggered"
--- needs = ["empty_services", "episodes", "gateway_errors", "service_ports"]
+-- needs = ["empty_services", "episodes", "gateway_errors", "group_stops", "service_ports"]
 -- sources = ["pods"]
 -- remedy = "Keep at least one ready pod at all times: a PodDisruptionBudget with minAvailable, maxUnavailable 0 in the rollout, a readiness probe that does not depend on a shared backend, several replicas spread over nodes and zones"
 -- ///
 --
 -- With no ready endpoint kube-proxy rejects new connections on every node (502, never connected), or drops them where
 -- externalTrafficPolicy is Local (504 after 10 s). All node targets fail alike, from the last endpoint's going to the next
--- one's coming.
+-- one's coming. Where nobody watched pods, node targets that refuse all together say so, less surely.
 
 with
 
@@ -48,6 +48,26 @@ near as (
         and gateway_errors.target_type is distinct from 'ip'
         and coalesce(known.service, empty_services.service) = empty_services.service
 
+),
+
+unrecorded as (
+
+    select
+        gateway_errors.request_id,
+        gateway_errors.target_rate,
+        group_stops.*
+    from group_stops
+    inner join episodes
+        on group_stops.episode_id = episodes.episode_id
+    inner join gateway_errors
+        on episodes.request_id = gateway_errors.request_id
+    where
+        -- Nodes refuse together only what kube-proxy rejects; a process that does not listen is one pod's.
+        group_stops.failure_class = 'not_connected'
+        and group_stops.target_type is distinct from 'ip'
+        -- Who lost which node must be known.
+        and group_stops.nodes_watched and not group_stops.pods_watched
+
 )
 
 select
@@ -78,6 +98,43 @@ inner join episodes
     on
         near.request_id = episodes.request_id
         and episodes.scope = 'group'
+
+union all
+
+select
+    request_id,
+    'unrecorded ' || episode_id as cluster_id,
+    'unrecorded' as rate_group,
+    cast(null as varchar) as event_id,
+    cast(null as double) as lag_s,
+    requests as exposure,
+    0.0 as support,
+    1.0 as class_share,
+    cast(null as double) as prior_rate,
+    cast(null as double) as prior_weight,
+    ln(0.3 * target_rate) as log_likelihood,
+    printf(
+        '%d of %d node targets refused new connections together for %.0f s; no record of pods covers it',
+        failing_targets, asked_targets, seconds_between(started_at, ended_at)
+    ) as evidence
+from unrecorded
+
+union all
+
+-- As rare as an episode of any other place: no event makes it likelier.
+select
+    null as request_id,
+    'unrecorded' as cluster_id,
+    'unrecorded' as rate_group,
+    null as event_id,
+    null as lag_s,
+    1.0 as exposure,
+    0.0 as support,
+    1.0 as class_share,
+    1e-6 as prior_rate,
+    0.5 as prior_weight,
+    null as log_likelihood,
+    null as evidence
 
 union all
 

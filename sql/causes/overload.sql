@@ -9,7 +9,7 @@
 -- remedy = "Add targets or shed load before answers slow down: target tracking on ALBRequestCountPerTarget, a larger accept queue (net.core.somaxconn and the server's backlog), load_balancing.algorithm.type least_outstanding_requests; look at CPU, listen-queue drops and conntrack_allowance_exceeded of these targets"
 -- ///
 --
--- A stretch of minutes in which answers took twice the usual on at least half of the targets, under more requests
+-- A stretch of minutes in which answers took twice the usual for at least half of the requests, under more requests
 -- per target than usual. Full accept queues drop SYNs (504 after 10 s) or refuse them, slow
 -- workers run into the idle timeout, and workers die. A young target that fails alone is no overload, nor is one slow
 -- path or a dependency that hangs under usual load. Logs show no saturation metric: never above medium.
@@ -22,6 +22,7 @@ near as (
         gateway_errors.request_id,
         gateway_errors.failure_class,
         gateway_errors.target_rate,
+        gateway_errors.answers_meanwhile,
         coalesce(gateway_errors.target_age_s, 3600.0) < 300.0 as is_young,
         strains.*,
         seconds_between(strains.started_at, gateway_errors.failed_at) as failed_after_s
@@ -72,6 +73,13 @@ select
     ln(
         target_rate
         * case when is_young then 0.3 else 1.0 end
+        -- A target with too much to do goes on answering, at half of its usual pace, say; one that answers nobody
+        -- for the 6 s in which SYNs are sent again is gone.
+        * case
+            when failure_class in ('connect_timeout', 'no_answer') and answers_meanwhile = 0
+                then exp(-least(0.5 * 6.0 * target_rate, 3.0))
+            else 1.0
+        end
         -- Connections that were refused or closed have likelier reasons, even then.
         * case when failure_class in ('connect_timeout', 'no_answer') then 1.0 else 0.5 end
     ) as log_likelihood,

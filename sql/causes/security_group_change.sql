@@ -4,7 +4,7 @@
 -- statuses = [502, 504]
 -- rate = "triggered"
 -- ceiling = "medium"
--- needs = ["episodes", "events", "gateway_errors", "settings", "strains", "target_zones", "zone_outages"]
+-- needs = ["episodes", "events", "gateway_errors", "group_stops", "settings", "strains", "target_zones", "zone_outages"]
 -- sources = ["changes"]
 -- remedy = "Revert the change named in the evidence, or allow the load balancer's security group to the target and health-check ports (AuthorizeSecurityGroupIngress), and ephemeral ports 1024-65535 back in the network ACL"
 -- ///
@@ -13,6 +13,9 @@
 -- of a security group; an edit of a network ACL or a route cuts them at once, so requests in flight hang too. All targets
 -- behind it fail alike, old ones as well as young ones. Whose
 -- targets a group covers is not in the record: never above medium.
+-- Where nobody recorded changes, the log alone shows a filter that keeps state: a whole target group cannot be connected
+-- to any more, at usual load, while its hosts go on answering on connections that they had and on other ports, or while
+-- nothing hangs and no other group fails. A lost host or zone answers nobody, and a new target fails alone.
 
 with
 
@@ -154,8 +157,8 @@ weighed as (
     select
         *,
         scope * target_rate * case
-            -- Blocked packets raise no load and slow no answer.
-            when exists (
+            -- Blocked packets raise no load and slow no answer; a zone that is cut off leaves its load to the others.
+            when stretch_id not like 'zone %' and exists (
                 select 1
                 from strains
                 where
@@ -175,8 +178,43 @@ weighed as (
             when onset_s <= 60.0 then 1.0
             when onset_s <= least(lasted_s, 300.0) + 5.0 then 0.5
             else 0.0
+        end * case
+            -- Each SYN that is sent again is led to a pod anew: four must have met the subnet's.
+            when stretch_id like '% beyond' and failure_class in ('connect_timeout', 'tls_timeout') then 0.03
+            else 1.0
         end as density
     from started
+
+),
+
+unrecorded as (
+
+    select
+        gateway_errors.request_id,
+        gateway_errors.target_rate,
+        group_stops.*
+    from group_stops
+    inner join episodes
+        on group_stops.episode_id = episodes.episode_id
+    inner join gateway_errors
+        on episodes.request_id = gateway_errors.request_id
+    where
+        group_stops.failure_class = 'connect_timeout'
+        and (
+            group_stops.answering_targets * 2 >= group_stops.failing_targets
+            -- Who has no connection left cannot answer: then nothing hangs, and nothing else fails.
+            or (group_stops.hung * 10 <= group_stops.errors and group_stops.others_fare_well)
+        )
+        -- Who lost which node must be known.
+        and group_stops.nodes_watched and not group_stops.changes_watched
+        and not exists (
+            select 1
+            from strains
+            where
+                group_stops.target_group_arn = strains.target_group_arn
+                and gateway_errors.failed_at
+                between strains.started_at and seconds_after(strains.ended_at, 30.0)
+        )
 
 )
 
@@ -198,6 +236,44 @@ select
     end as evidence
 from weighed
 where density > 0.0
+
+union all
+
+select
+    request_id,
+    'unrecorded ' || episode_id as cluster_id,
+    'unrecorded' as rate_group,
+    cast(null as varchar) as event_id,
+    cast(null as double) as lag_s,
+    requests as exposure,
+    0.0 as support,
+    1.0 as class_share,
+    cast(null as double) as prior_rate,
+    cast(null as double) as prior_weight,
+    ln(0.5 * target_rate) as log_likelihood,
+    printf(
+        '%d of %d targets of its group could not be connected to for %.0f s, while the hosts of %d',
+        failing_targets, asked_targets, seconds_between(started_at, ended_at), answering_targets
+    )
+    || ' answered on connections that they had or on other ports; no record of changes covers it' as evidence
+from unrecorded
+
+union all
+
+-- As rare as an episode of any other place: no event makes it likelier.
+select
+    null as request_id,
+    'unrecorded' as cluster_id,
+    'unrecorded' as rate_group,
+    null as event_id,
+    null as lag_s,
+    1.0 as exposure,
+    0.0 as support,
+    1.0 as class_share,
+    1e-6 as prior_rate,
+    0.5 as prior_weight,
+    null as log_likelihood,
+    null as evidence
 
 union all
 

@@ -3,14 +3,15 @@
 -- title = "A process or host behind the load balancer died"
 -- statuses = [502, 504]
 -- rate = "per_event"
--- needs = ["bursts", "events", "gateway_errors", "lifetimes", "pair_minutes", "service_ports", "target_groups"]
+-- needs = ["bursts", "coverage", "episodes", "events", "gateway_errors", "lifetimes", "pair_minutes", "refusals", "service_ports", "target_groups"]
 -- sources = ["pods", "nodes"]
 -- remedy = "Unavoidable in the instant; make it rarer and smaller: raise the memory limit or fix the leak (OOMKilled), run more replicas spread over nodes, shorten health-check interval and threshold"
 -- ///
 --
 -- The kernel closes the sockets of a killed process: everything in flight on it fails at one instant,
 -- then connects are refused until it is back. A host that dies says nothing at all: its connects and
--- its requests in flight time out, and the replacement that follows is no scale-in.
+-- its requests in flight time out, and the replacement that follows is no scale-in. Where nobody watched pods, an ip
+-- target says so itself: it cuts what was in flight, refuses, answers nobody meanwhile, and is back within a minute.
 
 with
 
@@ -210,6 +211,7 @@ near_losses as (
         silences.left_event_id,
         silences.node_group,
         silences.left_at,
+        silences.private_ip as lost_ip,
         coalesce(silences.node_name, silences.private_ip) as lost_node,
         case when silences.is_guessed then 60.0 + silences.uncertainty_s else 1.0 end as blur_s,
         gateway_errors.target_ip = silences.private_ip
@@ -234,21 +236,45 @@ near_losses as (
 
 ),
 
+unanswered as (
+
+    select
+        loss_id,
+        count(distinct target_ip) as addresses
+    from near_losses
+    where failure_class in ('connect_timeout', 'tls_timeout')
+    group by loss_id
+
+),
+
 node_losses as (
 
     select
-        *,
+        near_losses.*,
         case
-            when is_direct then 0.6
-            when target_type = 'ip' then 0.0
-            else 0.4 * target_share
+            when near_losses.is_direct then 0.6
+            when near_losses.target_type = 'ip' then 0.0
+            -- Each SYN that is sent again is led to a pod anew: four must have met the lost node's. (Where that node's
+            -- address is not known the target may be it, unless many fail.)
+            when
+                (near_losses.lost_ip is not null or unanswered.addresses >= 3)
+                and near_losses.failure_class in ('connect_timeout', 'tls_timeout')
+                then 0.03 * 0.4 * near_losses.target_share
+            else 0.4 * near_losses.target_share
         end
-        * case when failure_class = 'no_answer' and is_direct and answers_meanwhile > 0 then 0.1 else 1.0 end
+        -- A host that is gone answers nobody.
+        * case when near_losses.is_direct and near_losses.host_answers_meanwhile > 0 then 0.1 else 1.0 end
         * (
-            0.7 * spread(dispatched_after_s, -8.0, unhealthy_after_s + 15.0, blur_s)
-            + 0.3 * spread(dispatched_after_s, -8.0, silent_s + 30.0, blur_s)
+            0.7
+            * spread(
+                near_losses.dispatched_after_s, -8.0, near_losses.unhealthy_after_s + 15.0, near_losses.blur_s
+            )
+            + 0.3
+            * spread(near_losses.dispatched_after_s, -8.0, near_losses.silent_s + 30.0, near_losses.blur_s)
         ) as density
     from near_losses
+    left join unanswered
+        on near_losses.loss_id = unanswered.loss_id
 
 ),
 
@@ -257,6 +283,33 @@ unrecorded as (
     select *
     from bursts
     where errors > 5.0 * expected_by_chance + 2.0
+
+),
+
+restarts as (
+
+    select
+        gateway_errors.request_id,
+        gateway_errors.target_rate,
+        refusals.*
+    from refusals
+    inner join episodes
+        on refusals.episode_id = episodes.episode_id
+    inner join gateway_errors
+        on episodes.request_id = gateway_errors.request_id
+    where
+        refusals.cuts > 0
+        and refusals.answered_before > 0
+        and refusals.answered_meanwhile = 0
+        and refusals.answered_after > 0
+        and not exists (
+            select 1
+            from coverage
+            where
+                coverage.source in ('pods', 'audit')
+                and gateway_errors.failed_at between coverage.covered_from and coverage.covered_to
+                and is_of_place(gateway_errors.target_group_arn, coverage.account, coverage.region)
+        )
 
 )
 
@@ -316,6 +369,27 @@ select
     printf('cut together with %d others within %.1f s; no record names the process', errors - 1, span_s)
         as evidence
 from unrecorded
+
+union all
+
+select
+    request_id,
+    'restart ' || episode_id as cluster_id,
+    'unrecorded' as rate_group,
+    cast(null as varchar) as event_id,
+    cast(null as double) as lag_s,
+    1.0 as exposure,
+    0.0 as support,
+    1.0 as class_share,
+    cast(null as double) as prior_rate,
+    cast(null as double) as prior_weight,
+    -- As rare as any other stretch in which a target cannot be connected to; all its errors pay for that together.
+    ln(0.3 * target_rate) + ln(1e-6) / errors as log_likelihood,
+    printf(
+        'the target cut %d requests, then refused %d connections in %.0f s, and was back; no record',
+        cuts, errors, seconds_between(started_at, ended_at)
+    ) as evidence
+from restarts
 
 union all
 

@@ -21,6 +21,8 @@ zonal as (
         gateway_errors.request_id,
         gateway_errors.failure_class,
         gateway_errors.target_rate,
+        gateway_errors.target_ip,
+        gateway_errors.host_answers_meanwhile,
         target_zones.zone = zone_outages.zone as is_inside,
         zone_outages.*
     from gateway_errors
@@ -45,6 +47,19 @@ zonal as (
             )
         )
 
+),
+
+lit as (
+
+    -- Zones whose hosts answered others while they could not be connected to.
+    select outage_id
+    from zonal
+    where is_inside and failure_class = 'connect_timeout'
+    group by outage_id
+    having
+        2 * count(distinct target_ip) filter (where host_answers_meanwhile > 0)
+        > count(distinct target_ip)
+
 )
 
 select
@@ -61,7 +76,18 @@ select
     ln(
         target_rate
         -- A change that began it, or a crowd, explains more than a zone that fails by itself.
-        * case when is_inside then 0.5 else 0.25 end
+        * case
+            when is_inside then 0.5
+            -- Each SYN that is sent again is led to a pod anew: four must have met the dark zone.
+            when failure_class in ('connect_timeout', 'tls_timeout') then 0.03 * 0.25
+            else 0.25
+        end
+        -- Who answers others meanwhile is not in the dark.
+        * case
+            when is_inside and host_answers_meanwhile > 0 then 0.1
+            when outage_id in (select lit.outage_id from lit) then 0.1
+            else 1.0
+        end
         -- A dark zone is silent; few of its hosts are said to be unreachable.
         * case when failure_class in ('connect_timeout', 'tls_timeout', 'no_answer') then 1.0 else 0.05 end
     ) as log_likelihood,

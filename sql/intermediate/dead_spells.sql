@@ -1,6 +1,7 @@
 -- Grain: one row per target group and stretch in which the connection ended without an answer, request after
--- request: two minutes or more in which that was the fate of half, with the minutes around in which
--- it became so and ceased. (Kept connections to pods of the former version go on answering for a while.)
+-- request: two minutes or more in which that was the fate of half, or one in which it was that of nine in ten, with
+-- the minutes around in which it became so and ceased. (Kept connections to pods of the former version go on answering
+-- for a while.)
 -- Or a target group that never answered at all.
 
 with
@@ -84,4 +85,5 @@ having
         count(*) filter (where numbered.closes * 2 >= numbered.requests) >= 2
         and sum(numbered.closes) filter (where numbered.closes * 2 >= numbered.requests) >= 20
     )
+    or max(numbered.closes) filter (where numbered.closes * 10 >= numbered.requests * 9) >= 20
     or (target_groups.answered = 0 and target_groups.requests >= 10)

@@ -1,5 +1,6 @@
--- Grain: one row per gateway error that waited for an answer in vain: did the target answer others
--- meanwhile, is its path known to be slow, and did clients of the path give up before the load balancer?
+-- Grain: one row per gateway error that waited in vain, for an answer or to connect: did the target answer others
+-- meanwhile (on connections that it had), did its host on any port, is its path known to be slow, and did clients of the
+-- path give up before the load balancer?
 
 with
 
@@ -7,15 +8,23 @@ waiting as (
 
     select
         request_id,
+        elb,
         target_group_arn,
         target_ip,
         target_port,
         path,
-        dispatched_at,
-        failed_at,
+        -- What is answered at first had been on its way.
+        seconds_after(
+            dispatched_at, case when failure_class = 'no_answer' then 5.0 else 1.0 end
+        ) as counted_from,
+        -- The last SYN is sent 7 s after the first: what becomes reachable later is too late for it.
+        case
+            when failure_class = 'no_answer' then failed_at
+            else least(failed_at, seconds_after(dispatched_at, 7.0))
+        end as counted_to,
         unnest(generate_series(minute_of(dispatched_at), minute_of(failed_at))) as minute
     from error_lines
-    where failure_class = 'no_answer'
+    where failure_class in ('no_answer', 'connect_timeout', 'tls_timeout')
 
 ),
 
@@ -23,14 +32,15 @@ answered_meanwhile as (
 
     select
         waiting.request_id,
-        count(*) as answers
+        count(*) filter (where waiting.target_port = requests.target_port) as answers,
+        count(*) as host_answers
     from waiting
     inner join requests
         on
-            waiting.target_ip = requests.target_ip
-            and waiting.target_port = requests.target_port
+            waiting.elb = requests.elb
+            and waiting.target_ip = requests.target_ip
             and waiting.minute = minute_of(requests.time)
-            and requests.time between seconds_after(waiting.dispatched_at, 5.0) and waiting.failed_at
+            and requests.time between waiting.counted_from and waiting.counted_to
             and requests.target_status_code is not null
     group by waiting.request_id
 
@@ -65,6 +75,7 @@ clients_gone as (
 select
     error_lines.request_id,
     coalesce(answered_meanwhile.answers, 0) as answers_meanwhile,
+    coalesce(answered_meanwhile.host_answers, 0) as host_answers_meanwhile,
     coalesce(slow_paths.slow_answers, 0) as slow_answers_on_path,
     coalesce(clients_gone.clients, 0) as clients_gone_on_path
 from error_lines
@@ -79,4 +90,4 @@ left join clients_gone
         error_lines.target_group_arn = clients_gone.target_group_arn
         and error_lines.path = clients_gone.path
         and block_of(error_lines.failed_at) = clients_gone.block
-where error_lines.failure_class = 'no_answer'
+where error_lines.failure_class in ('no_answer', 'connect_timeout', 'tls_timeout')

@@ -55,6 +55,17 @@ near as (
 
 ),
 
+unanswered as (
+
+    select
+        exit_id,
+        count(distinct target_ip) as addresses
+    from near
+    where failure_class in ('connect_timeout', 'tls_timeout')
+    group by exit_id
+
+),
+
 matched as (
 
     select
@@ -62,6 +73,12 @@ matched as (
         case
             when near.is_the_node or pods_on_node.private_ip is not null then 0.6
             when near.target_type = 'ip' then 0.0
+            -- Each SYN that is sent again is led to a pod anew: four must have met the lost node's. (Where that node's
+            -- address is not known the target may be it, unless many fail.)
+            when
+                (near.exit_ip is not null or unanswered.addresses >= 3)
+                and near.failure_class in ('connect_timeout', 'tls_timeout')
+                then 0.03 * 0.4 * near.target_share
             else 0.4 * near.target_share
         end as entity,
         near.is_the_node or pods_on_node.private_ip is not null as is_direct
@@ -70,6 +87,8 @@ matched as (
         on
             near.exit_id = pods_on_node.lifetime_id
             and near.target_ip = pods_on_node.private_ip
+    left join unanswered
+        on near.exit_id = unanswered.exit_id
 
 ),
 
@@ -82,7 +101,10 @@ weighed as (
             when failure_class in ('connect_timeout', 'tls_timeout') then 0.25
             else 0.20
         end as class_share,
-        entity * case
+        entity
+        -- A host that is gone answers nobody.
+        * case when is_direct and host_answers_meanwhile > 0 then 0.1 else 1.0 end
+        * case
             when failure_class in ('closed_midway', 'closed_at_once')
                 then
                     0.6 * spread(failed_after_s, -1.0, 3.0, uncertainty_s)
@@ -94,11 +116,9 @@ weighed as (
                     + 0.5 * spread(failed_after_s, -2.0, unhealthy_after_s + 30.0, uncertainty_s)
             when failure_class = 'no_answer'
                 then
-                    case when is_direct and answers_meanwhile > 0 then 0.1 else 1.0 end * (
-                        0.7 * spread(dispatched_after_s, -5.0, unhealthy_after_s + 10.0, uncertainty_s)
-                        + 0.3
-                        * spread(dispatched_after_s, -idle_timeout_s, unhealthy_after_s + 60.0, uncertainty_s)
-                    )
+                    0.7 * spread(dispatched_after_s, -5.0, unhealthy_after_s + 10.0, uncertainty_s)
+                    + 0.3
+                    * spread(dispatched_after_s, -idle_timeout_s, unhealthy_after_s + 60.0, uncertainty_s)
             else
                 -- A SYN sent up to 7 s before is retransmitted into the void.
                 0.8 * spread(began_after_s, -8.0, unhealthy_after_s + 15.0, uncertainty_s)

@@ -37,6 +37,7 @@ select
     holders.lifetime_id,
     upgrade_paths.path is not null as is_upgrade,
     error_waits.answers_meanwhile,
+    error_waits.host_answers_meanwhile,
     error_waits.slow_answers_on_path,
     error_waits.clients_gone_on_path,
     path_sizes.mean_received_bytes,

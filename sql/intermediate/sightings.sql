@@ -12,6 +12,7 @@ gaps as (
         minute,
         requests,
         answered,
+        last_answered_at,
         first_seen_at,
         last_seen_at,
         minute - lag(minute) over (
@@ -40,8 +41,11 @@ select
     target_ip,
     target_port,
     min(first_seen_at) as first_seen_at,
-    -- A dead target still collects errors: it lived until it last answered.
-    coalesce(max(last_seen_at) filter (where answered > 0), min(first_seen_at)) as last_seen_at,
+    -- A dead target still collects errors, in the minute of its last answer, too: it lived until it last answered.
+    -- (WebSockets alone tell less: their lines are written when they close.)
+    coalesce(
+        max(last_answered_at), max(last_seen_at) filter (where answered > 0), min(first_seen_at)
+    ) as last_seen_at,
     cast(sum(requests) as bigint) as requests
 from stretches
 group by target_group_arn, target_ip, target_port, stretch

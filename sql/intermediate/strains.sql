@@ -1,6 +1,7 @@
 -- Grain: one row per target group and stretch of minutes under strain: the typical answer took twice the
--- group's usual or more, on at least half of its targets, while requests per target rose. A dependency that hangs,
--- one sick target, or a zone that went dark and left its load to the others, is no strain.
+-- group's usual or more, for at least half of its requests on their targets, while the load of those rose: the requests
+-- that the target of a typical request had, be it that more came or that few targets were left to them. A dependency
+-- that hangs, one sick target, or a zone that went dark, is no strain.
 
 with
 
@@ -12,7 +13,7 @@ by_group as (
         any_value(elb) as elb,
         count(*) as targets,
         sum(requests) as requests,
-        sum(requests) / count(*) as load,
+        sum(requests * requests) / sum(requests) as load,
         sum(answered) as answered,
         sum(log_answer_s) / greatest(sum(answered), 1) as log_answer_s,
         sum(slow_connects) as slow_connects
@@ -41,7 +42,8 @@ slowed as (
     select
         target_minutes.target_group_arn,
         target_minutes.minute,
-        count(*) as targets
+        count(*) as targets,
+        sum(target_minutes.requests) as requests
     from target_minutes
     inner join usual
         on target_minutes.target_group_arn = usual.target_group_arn
@@ -82,13 +84,14 @@ strained as (
     where
         by_group.answered >= 20
         and by_group.targets >= 2
-        and slowed.targets * 2 >= by_group.targets
+        and slowed.requests * 2 >= by_group.requests
         -- By more than the scatter of so many answers and requests.
         and by_group.log_answer_s >= usual.log_answer_s + greatest(ln(2.0), 5.0 / sqrt(by_group.answered))
         and by_group.load >= usual.load * (1.3 + 3.0 / sqrt(usual.load * by_group.targets))
         and (
-            -- A crowd, or a zone that went dark and left its load to the others?
+            -- A crowd or few targets for all, or a zone that went dark?
             by_group.requests >= usual.requests * (1.3 + 3.0 / sqrt(usual.requests))
+            or by_group.load >= 2.0 * usual.load
             or not exists (
                 select 1
                 from zone_outages

@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 
 from pipeline.attribute import run
-from pipeline.attribute.verdicts import CEILINGS, TRUST, TRUST_UNWATCHED, UPGRADE_NOTE
+from pipeline.attribute.verdicts import (
+    CEILINGS,
+    TRUST,
+    TRUST_UNSEEN,
+    TRUST_UNWATCHED,
+    UPGRADE_NOTE,
+    trust,
+)
 from pipeline.model import Window
 from tests.support import small_world
 
@@ -31,6 +38,23 @@ def test_a_missing_source_never_raises_a_confidence() -> None:
     assert unwatched["missing_sources"].null_count() == 0
     assert unwatched["confidence"].to_numpy().max() <= TRUST_UNWATCHED
     assert (unwatched["confidence"] <= watched["confidence"]).all()
+
+
+@pytest.mark.parametrize(
+    ("cause", "missing", "most"),
+    [
+        ("connect_timeout", [], TRUST),
+        ("connect_timeout", ["changes"], TRUST_UNWATCHED),
+        ("connect_timeout", ["pods", "changes"], TRUST_UNWATCHED),
+        ("connect_timeout", ["nodes"], TRUST_UNSEEN),
+        ("unexplained", ["changes"], TRUST_UNSEEN),
+        ("scale_in", ["nodes"], TRUST_UNWATCHED),
+    ],
+)
+def test_a_verdict_without_an_event_is_worth_less_where_the_log_cannot_tell(
+    cause: str, missing: list[str], most: float
+) -> None:
+    assert trust("connect_timeout", missing, cause) == most
 
 
 def test_a_failed_upgrade_keeps_its_cause_and_is_named_in_the_evidence() -> None:
