@@ -18,8 +18,8 @@ from pipeline.errors import QueryError
 Node = exp.Expr
 _DIALECT = "databricks"
 """Spark as of its version 4.3: with QUALIFY, which sqlglot takes out of what it calls "spark"."""
-_CONVERSION = re.compile(r"%%|%[-+ 0#]*[0-9]*(?:[.][0-9]+)?([df])")
-_FORMATTED = {"d": "bigint", "f": "double"}
+_CONVERSION = re.compile(r"%%|%[-+ 0#]*[0-9]*(?:[.]([0-9]+))?([dfg])")
+_FORMATTED = {"d": "bigint", "f": "double", "g": "string"}
 """By conversion, the one type that Java's formatter takes for it here."""
 
 
@@ -164,13 +164,23 @@ def _formatted(node: Node) -> Node:
     if str(node.name).lower() != "printf":
         return node
     template, *values = node.expressions
-    conversions = [kind for kind in _CONVERSION.findall(str(template.this)) if kind]
+    conversions = [found for found in _CONVERSION.findall(str(template.this)) if found[1]]
     if len(conversions) != len(values):
         return _told(template, values)
     typed = [
-        exp.cast(value.copy(), _FORMATTED[kind]) for value, kind in zip(values, conversions, strict=True)
+        exp.cast(_short(value, precision) if kind == "g" else value.copy(), _FORMATTED[kind])
+        for value, (precision, kind) in zip(values, conversions, strict=True)
     ]
-    return _told(template, typed)
+    return _told(exp.Literal.string(re.sub(r"%(?:[.][0-9]+)?g", "%s", str(template.this))), typed)
+
+
+def _short(value: Node, precision: str) -> Node:
+    """A number of ordinary size with so many digits and no idle zeros, as C's `%g` has it; Java's keeps them."""
+    wanted = exp.Literal.string(f"%.{int(precision or 6) - 1}e")
+    rounded = exp.cast(_call("format_string", wanted, exp.cast(value.copy(), "double")), "double")
+    return _call(
+        "regexp_replace", exp.cast(rounded, "string"), exp.Literal.string("[.]0$"), exp.Literal.string("")
+    )
 
 
 def _told(template: Node, values: Sequence[Node]) -> Node:

@@ -75,6 +75,12 @@ def test_what_the_engines_read_differently_is_spelt_out(ours: str, theirs: str) 
     assert translated(ours) == theirs
 
 
+def test_short_numbers_lose_their_idle_zeros() -> None:
+    text = translated("select printf('%.4g s', a) as x")
+    assert "FORMAT_STRING('%s s'" in text
+    assert "FORMAT_STRING('%.3e', CAST(a AS DOUBLE))" in text
+
+
 def test_a_macro_may_be_called_within_its_own_arguments() -> None:
     text = translated("select seconds_after(seconds_after(at, 1.0), 2.0) as x")
     assert text.count("UNIX_MICROS") == 2
