@@ -175,7 +175,7 @@ def _formatted(node: Node) -> Node:
 
 
 def _short(value: Node, precision: str) -> Node:
-    """A number of ordinary size with so many digits and no idle zeros, as C's `%g` has it; Java's keeps them."""
+    """A number of ordinary size with so many digits and no idle zeros, as C has it for `%g`."""
     wanted = exp.Literal.string(f"%.{int(precision or 6) - 1}e")
     rounded = exp.cast(_call("format_string", wanted, exp.cast(value.copy(), "double")), "double")
     return _call(
