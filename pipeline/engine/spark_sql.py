@@ -164,14 +164,16 @@ def _formatted(node: Node) -> Node:
     if str(node.name).lower() != "printf":
         return node
     template, *values = node.expressions
-    conversions = [found for found in _CONVERSION.findall(str(template.this)) if found[1]]
+    # A long one is put together of several.
+    text = "".join(str(part.this) for part in template.find_all(exp.Literal, bfs=False))
+    conversions = [found for found in _CONVERSION.findall(text) if found[1]]
     if len(conversions) != len(values):
         return _told(template, values)
     typed = [
         exp.cast(_short(value, precision) if kind == "g" else value.copy(), _FORMATTED[kind])
         for value, (precision, kind) in zip(values, conversions, strict=True)
     ]
-    return _told(exp.Literal.string(re.sub(r"%(?:[.][0-9]+)?g", "%s", str(template.this))), typed)
+    return _told(exp.Literal.string(re.sub(r"%(?:[.][0-9]+)?g", "%s", text)), typed)
 
 
 def _short(value: Node, precision: str) -> Node:
