@@ -157,8 +157,11 @@ def test_the_demo_is_explained_by_the_same_causes_however_it_is_redacted(tmp_pat
         found.append(verdicts(at))
     plain, cut, hashed = found
     assert len(plain) > 150
-    assert cut == plain
     assert hashed == plain
+    # Clients of one network become one, and `slow_client_upload` counts clients: causes stay, their
+    # probabilities move a little.
+    assert [one[:2] for one in cut] == [one[:2] for one in plain]
+    assert [one[2] for one in cut] == pytest.approx([one[2] for one in plain], abs=0.005)
 
 
 def test_pages_of_a_live_collection_are_redacted_and_tell_the_same_events(
