@@ -191,6 +191,12 @@ def _told(template: Node, values: Sequence[Node]) -> Node:
     return exp.Case().when(exp.not_(exp.paren(some_absent)), told)
 
 
+def _never_kept(node: Node) -> Node:
+    """`with x as not materialized (...)`: Spark has no other way."""
+    node.set("materialized", None)
+    return node
+
+
 def _unpacked(node: Node) -> Node:
     """`(a, b) in (select (a, b) ...)`: the query has two columns."""
     query = node.args.get("query")
@@ -225,4 +231,5 @@ _SPELLINGS: dict[type[Node], Callable[[Node], Node]] = {
     exp.Filter: _filtered,
     exp.Anonymous: _formatted,
     exp.In: _unpacked,
+    exp.CTE: _never_kept,
 }

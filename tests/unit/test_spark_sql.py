@@ -56,6 +56,10 @@ def test_the_parameters_stay_parameters(name: str) -> None:
             "SELECT MAX(CASE WHEN b THEN a END) OVER (ORDER BY c NULLS LAST) AS x",
         ),
         ("select count(*) filter (where b) as x", "SELECT COUNT(*) FILTER(WHERE b) AS x"),
+        (
+            "with a as not materialized (select 1 as x) select x from a",
+            "WITH a AS (SELECT 1 AS x) SELECT x FROM a",
+        ),
         (  # NULL tells nothing
             "select printf('%d of 10%%', a) as x",
             (
