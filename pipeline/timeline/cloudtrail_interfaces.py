@@ -11,7 +11,7 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from pipeline.timeline.base import Findings
-from pipeline.timeline.shapes import Record, address, mapping, text
+from pipeline.timeline.shapes import Record, address, every_text, mapping, text
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -82,7 +82,7 @@ def _unassign(call: "Call", findings: Findings) -> None:
 
 
 def _change(call: "Call", findings: Findings, blocks: list[str], value: str) -> None:
-    named = [found[0] for one in _texts([call.asked, call.answered]) if (found := _ID.fullmatch(one))]
+    named = [found[0] for one in every_text([call.asked, call.answered]) if (found := _ID.fullmatch(one))]
     if not named or not blocks:
         findings.problem(call.ref, f"{call.name} names no interface, or no address")
         return
@@ -121,7 +121,7 @@ def _setting(findings: Findings, resource: str, setting: str, value: str, at: "d
 
 def _blocks(value: object) -> Iterator[str]:
     """Addresses and prefixes anywhere in a value, each once: calls differ in how they wrap them."""
-    found = {block for one in _texts(value) if (block := _prefix(one) if "/" in one else address(one))}
+    found = {block for one in every_text(value) if (block := _prefix(one) if "/" in one else address(one))}
     yield from sorted(found)
 
 
@@ -130,15 +130,3 @@ def _prefix(value: str) -> str | None:
         return str(ip_network(value))
     except ValueError:
         return None
-
-
-def _texts(value: object) -> Iterator[str]:
-    waiting = [value]
-    while waiting:
-        current = waiting.pop()
-        if isinstance(current, dict):
-            waiting.extend(current.values())
-        elif isinstance(current, list):
-            waiting.extend(current)
-        elif isinstance(current, str):
-            yield current

@@ -5,11 +5,11 @@ the causes to match with the settings of load balancers and target groups.
 """
 
 import re
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pipeline.model import EventKind
 from pipeline.timeline.base import Findings
+from pipeline.timeline.shapes import every_text
 
 if TYPE_CHECKING:
     from pipeline.timeline.cloudtrail_calls import Call
@@ -101,17 +101,5 @@ def _add(
 
 def _named(shape: re.Pattern[str], value: object) -> list[str]:
     """Ids of a shape anywhere in the value, each once, security groups first."""
-    found = {one for text in _texts(value) for one in shape.findall(text)}
+    found = {one for text in every_text(value) for one in shape.findall(text)}
     return sorted(found, key=lambda one: (not one.startswith("sg-"), one))[:_MOST_NAMED]
-
-
-def _texts(value: object) -> Iterator[str]:
-    waiting = [value]
-    while waiting:
-        current = waiting.pop()
-        if isinstance(current, dict):
-            waiting.extend(current.values())
-        elif isinstance(current, list):
-            waiting.extend(current)
-        elif isinstance(current, str):
-            yield current

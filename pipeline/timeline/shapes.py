@@ -67,6 +67,19 @@ def texts(record: Record, *path: str) -> list[str]:
     return [entry for entry in value if isinstance(entry, str)] if isinstance(value, list) else []
 
 
+def every_text(value: object) -> Iterator[str]:
+    """Texts anywhere in a value, however deep."""
+    waiting = [value]
+    while waiting:
+        current = waiting.pop()
+        if isinstance(current, dict):
+            waiting.extend(current.values())
+        elif isinstance(current, list):
+            waiting.extend(current)
+        elif isinstance(current, str):
+            yield current
+
+
 def port(record: Record, *path: str) -> int | None:
     """A TCP port, given as number or digits."""
     value = text(record, *path) or ""
