@@ -6,14 +6,21 @@ from typing import Protocol
 import polars as pl
 import pyarrow as pa
 
-from pipeline.model import Table
+from pipeline.model import EVER, Table, Window
 
 
 class Engine(Protocol):
     """Tables, and the queries of sql/ over them. All timestamps are UTC; values are bound."""
 
-    def attach_parquet(self, table: Table, files: Sequence[str], name: str | None = None) -> None:
-        """Make files readable as a view, named as the table or ``name``; no files: an empty table."""
+    def attach_parquet(
+        self, table: Table, files: Sequence[str], name: str | None = None, within: Window = EVER
+    ) -> None:
+        """Make rows of files readable as a view, named as the table or ``name``; no files: an empty table.
+
+        Args:
+            within: the rows wanted, by ``time``. Which rows share a file hangs on how they were pulled, so an
+                answer must not.
+        """
         ...
 
     def attach(self, name: str, rows: pl.DataFrame | pa.Table) -> None:

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from pipeline import queries
 from pipeline.errors import QueryError
-from pipeline.model import Table
+from pipeline.model import EVER, Table, Window
 
 
 class Engine:
@@ -53,8 +53,10 @@ class Engine:
         self._connection.close()
         self._spill.cleanup()
 
-    def attach_parquet(self, table: Table, files: Sequence[str], name: str | None = None) -> None:
-        """Make ``files`` readable as a view, named as the table or ``name``; no files: an empty table."""
+    def attach_parquet(
+        self, table: Table, files: Sequence[str], name: str | None = None, within: Window = EVER
+    ) -> None:
+        """Make rows of ``files`` readable as a view, named as the table or ``name``; no files: an empty table."""
         view = name or table.name
         if not files:
             self.attach(view, table.schema.empty_table())
@@ -63,6 +65,7 @@ class Engine:
         self._connection.execute(
             f"create or replace view {view} as "  # noqa: S608 - names of our own tables and quoted files
             f"select * from read_parquet([{names}], hive_partitioning = false, union_by_name = true)"
+            f"{_where(within)}"
         )
 
     def attach(self, name: str, rows: pl.DataFrame | pa.Table) -> None:
@@ -103,3 +106,10 @@ class Engine:
         offered: Mapping[str, Any] = values or {}
         parsed = self._connection.extract_statements(statement)
         return {name: offered[name] for one in parsed for name in one.named_parameters}
+
+
+def _where(within: Window) -> str:
+    """The rows of a window, as a clause; a view takes no bound values."""
+    ends = ((">=", within.since), ("<", within.until))
+    bounds = [f"time {sign} timestamptz '{end.isoformat()}'" for sign, end in ends if end is not None]
+    return f" where {' and '.join(bounds)}" if bounds else ""

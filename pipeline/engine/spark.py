@@ -24,7 +24,7 @@ from pyspark.sql.types import NullType
 from pipeline import queries
 from pipeline.engine import spark_sql
 from pipeline.errors import QueryError
-from pipeline.model import Table
+from pipeline.model import EVER, Table, Window
 
 _SESSION = {
     "spark.app.name": "forensics",
@@ -84,12 +84,19 @@ class SparkEngine:
         """Remove the tables; stop the session if this engine started it."""
         self._stack.close()
 
-    def attach_parquet(self, table: Table, files: Sequence[str], name: str | None = None) -> None:
-        """Make ``files`` readable as a view, named as the table or ``name``; no files: an empty table."""
+    def attach_parquet(
+        self, table: Table, files: Sequence[str], name: str | None = None, within: Window = EVER
+    ) -> None:
+        """Make rows of ``files`` readable as a view, named as the table or ``name``; no files: an empty table."""
         view = name or table.name
         if files:
             wanted = from_arrow_schema(_plain(table.schema))
-            self._show(self.session.read.schema(wanted).parquet(*map(_uri, files)), view)
+            rows = self.session.read.schema(wanted).parquet(*map(_uri, files))
+            if within.since is not None:
+                rows = rows.filter(rows.time >= within.since)
+            if within.until is not None:
+                rows = rows.filter(rows.time < within.until)
+            self._show(rows, view)
         else:
             self.attach(view, table.schema.empty_table())
 

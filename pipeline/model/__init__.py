@@ -7,7 +7,7 @@ its ``-1`` in the three processing times is kept, because it says that a step ne
 
 from pipeline.model.findings import CHECKS, DOSE_RESPONSES, KEEPALIVE_ESTIMATES, KEEPALIVE_HAZARD
 from pipeline.model.logs import CONNECTIONS, FIELD_LAYOUTS, HEALTH_CHECKS, OBJECTS, REJECTED_LINES, REQUESTS
-from pipeline.model.tables import INSTANT, REAL, SYMBOL, TEXT, WHOLE, Table, Window, column
+from pipeline.model.tables import EVER, INSTANT, REAL, SYMBOL, TEXT, WHOLE, Table, Window, column
 from pipeline.model.timeline import COVERAGE, EVENTS, LIFETIMES, METRICS, SETTINGS, EventKind
 from pipeline.model.verdicts import ATTRIBUTIONS, CANDIDATES
 
@@ -39,6 +39,7 @@ __all__ = [
     "COVERAGE",
     "DOSE_RESPONSES",
     "EVENTS",
+    "EVER",
     "FIELD_LAYOUTS",
     "HEALTH_CHECKS",
     "INSTANT",

@@ -34,3 +34,6 @@ class Window:
 
     since: datetime | None = None
     until: datetime | None = None
+
+
+EVER = Window()

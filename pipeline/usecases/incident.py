@@ -215,10 +215,13 @@ def attach_logs(engine: Engine, lake: Lake, question: Question) -> None:
         question.window.until and question.window.until + LOOK_AHEAD,
     )
     with lake.snapshot():
-        engine.attach_parquet(REQUESTS, lake.request_files(wider, question.load_balancer))
-        engine.attach_parquet(REQUESTS, lake.error_files(wider, question.load_balancer), name="error_rows")
-        engine.attach_parquet(CONNECTIONS, lake.connection_files(wider, question.load_balancer))
-        engine.attach_parquet(HEALTH_CHECKS, lake.health_check_files(wider, question.load_balancer))
+        for table, name, files in (
+            (REQUESTS, None, lake.request_files),
+            (REQUESTS, "error_rows", lake.error_files),
+            (CONNECTIONS, None, lake.connection_files),
+            (HEALTH_CHECKS, None, lake.health_check_files),
+        ):
+            engine.attach_parquet(table, files(wider, question.load_balancer), name, wider)
         engine.attach_parquet(REJECTED_LINES, lake.rejected_files())
         engine.attach(OBJECTS.name, lake.objects())
         engine.attach(FIELD_LAYOUTS.name, lake.field_layouts())

@@ -7,7 +7,7 @@ from pipeline.errors import RejectedLinesError, SourceError
 from pipeline.ingest.lake import Lake
 from pipeline.ingest.pull import ObjectProblem, Progress, PullSummary, pull
 from pipeline.ingest.spread import Spreader
-from pipeline.model import Window
+from pipeline.model import EVER, Window
 from pipeline.usecases.whence import Whence
 
 
@@ -77,7 +77,7 @@ def refuse_nothing(
         raise refusal.problem
     others = ", ".join(f"{count} {kind}" for kind, count in sorted(pulled.left_out.items()))
     whose = f" of {load_balancer}" if load_balancer else ""
-    when = "" if window == Window() else " around the time asked for"
+    when = "" if window == EVER else " around the time asked for"
     raise SourceError(
         f"{place.told} holds no ALB logs{whose}{when}"
         + (f" (only {others})" if others else "")
