@@ -15,11 +15,14 @@ class Engine(Protocol):
     def attach_parquet(
         self, table: Table, files: Sequence[str], name: str | None = None, within: Window = EVER
     ) -> None:
-        """Make rows of files readable as a view, named as the table or ``name``; no files: an empty table.
+        """Make rows of files readable as a view; no files: no rows.
 
         Args:
-            within: the rows wanted, by ``time``. Which rows share a file hangs on how they were pulled, so an
-                answer must not.
+            table: what the files hold.
+            files: paths.
+            name: of the view; None: the table's.
+            within: the rows wanted, by ``time``. Which rows share a file hangs on how they were pulled, so no
+                answer may hang on it.
         """
         ...
 

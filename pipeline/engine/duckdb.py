@@ -56,7 +56,7 @@ class Engine:
     def attach_parquet(
         self, table: Table, files: Sequence[str], name: str | None = None, within: Window = EVER
     ) -> None:
-        """Make rows of ``files`` readable as a view, named as the table or ``name``; no files: an empty table."""
+        """Make rows of ``files`` readable as a view, named as the table or ``name``; no files: no rows."""
         view = name or table.name
         if not files:
             self.attach(view, table.schema.empty_table())

@@ -87,7 +87,7 @@ class SparkEngine:
     def attach_parquet(
         self, table: Table, files: Sequence[str], name: str | None = None, within: Window = EVER
     ) -> None:
-        """Make rows of ``files`` readable as a view, named as the table or ``name``; no files: an empty table."""
+        """Make rows of ``files`` readable as a view, named as the table or ``name``; no files: no rows."""
         view = name or table.name
         if files:
             wanted = from_arrow_schema(_plain(table.schema))

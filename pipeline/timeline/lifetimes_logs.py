@@ -7,7 +7,6 @@ contradicts it.
 
 import polars as pl
 
-from pipeline.timeline.lifetimes_addresses import START
 from pipeline.timeline.lifetimes_frames import FIRST_NEWS, FIRST_SOURCE, LAST_NEWS, OWNER, seconds
 
 LOGS = "logs"
@@ -204,9 +203,13 @@ def refined(lives: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
 
 
 def _last_sight(lives: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
-    """Last sighting of each open life on its address."""
+    """Last sighting of each open life on its address.
+
+    The first news of a life that nobody saw begin may be that it drains: then it was last sighted before.
+    """
+    begins = pl.coalesce("joined_at", pl.col(FIRST_NEWS) - seconds(SEGMENT_GAP_S))
     opened = lives.filter(pl.col("left_at").is_null()).select(
-        OWNER, "private_ip", pl.col("vpc_id").alias("known_vpc"), START.alias("since")
+        OWNER, "private_ip", pl.col("vpc_id").alias("known_vpc"), begins.alias("since")
     )
     pairs = opened.join(spans.drop("kind"), on="private_ip")
     same = (pl.col("vpc_id") == pl.col("known_vpc")).fill_null(value=True)

@@ -4,19 +4,27 @@ import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipeline.usecases.nightly_journal import Journal
 from tests.support.aws_replay import Trouble, replay
 from tests.support.aws_runs import EXTRAS
 from tests.support.nightly_runs import Ended, nightly, receivers
-from tests.support.recent_day import RecentDay
+from tests.support.recent_day import RecentDay, recent_day
 from tests.support.s3_server import Folder, S3Server
+
+
+@pytest.fixture(scope="module")
+def day(tmp_path_factory: pytest.TempPathFactory) -> RecentDay:
+    """Yesterday, from midnight to midnight: whatever the hour, the night finds the whole story in it."""
+    midnight = np.datetime64("today").astype("datetime64[s]")
+    return recent_day(tmp_path_factory.mktemp("yesterday"), midnight)
 
 
 @pytest.fixture
 def bucket(folder: Folder, day: RecentDay) -> Folder:
-    """The logs of the day that ended a short while ago."""
+    """The logs of that day."""
     for path in sorted(day.logs.rglob("*")):
         if path.is_file():
             folder.put(str(path.relative_to(day.logs)), path.read_bytes())

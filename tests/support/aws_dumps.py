@@ -51,7 +51,8 @@ class Dumps:
     def read(cls, *folders: Path) -> "Dumps":
         """Read every JSON file, gzip or not."""
         dumps = cls()
-        for path in sorted(path for folder in folders for path in folder.rglob("*.json*") if path.is_file()):
+        paths = (path for folder in folders for path in sorted(folder.rglob("*.json*")) if path.is_file())
+        for path in paths:
             if "kubectl" in path.name or path.name == "collection.json":
                 continue
             text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()

@@ -82,6 +82,19 @@ def test_long_silence_closes_a_life_that_a_source_opened_and_short_silence_does_
     assert row["left_at"] is None
 
 
+def test_a_life_whose_drain_is_its_first_news_ends_with_the_silence_after_it() -> None:
+    drains = event("target_deregistered", 2 * HOUR, private_ip="10.0.0.2", target_group_arn=TG)
+    row = only(
+        lifetimes([drains], sightings=[ALWAYS, sight("10.0.0.2", 0, 2 * HOUR - 1)]), private_ip="10.0.0.2"
+    )
+    assert (row["joined_at"], since_noon(row["drain_started_at"])) == (None, 2 * HOUR)
+    assert (since_noon(row["left_at"]), row["left_known_by"]) == (2 * HOUR, "logs")
+    row = only(
+        lifetimes([drains], sightings=[ALWAYS, sight("10.0.0.2", 0, 4 * HOUR - 900)]), private_ip="10.0.0.2"
+    )
+    assert row["left_at"] is None
+
+
 def test_a_source_with_later_news_is_not_contradicted() -> None:
     who = {"instance_id": "i-0aaaaaaaaaaaaaaaa", "private_ip": "10.0.0.2"}
     known = [
