@@ -44,7 +44,7 @@ _PRIOR_ODDS = 4.0
 """Immediate closes are races four times in five, before any pause is seen."""
 _LEAST_SHARE = 1e-6
 _MOMENT_S = 30
-"""Closes on one target within so many seconds may have one cause in common."""
+"""Closes of one target group within so many seconds may have one cause in common."""
 _CLASSES = ("closed_at_once", "not_connected")
 """What a race looks like; pauses of late closes (`closed_midway`) are judged by what these teach."""
 
@@ -152,13 +152,13 @@ def _fit_group(rows: pl.DataFrame, pairs: pl.DataFrame, usual: Pauses) -> tuple[
 
 
 def _telling(paused: pl.DataFrame) -> pl.DataFrame:
-    """Immediate closes, one per target and moment: a burst has one cause, and teaches one pause."""
+    """Immediate closes, one a moment: a burst has one cause, on whichever targets, and teaches one pause."""
     moment = (pl.col("failed_at").dt.epoch("s") // _MOMENT_S).alias("moment")
     return (
         paused.filter(pl.col("failure_class").is_in(_CLASSES))
         .sort("failed_at", "request_id")
         .with_columns(moment)
-        .unique(["target_ip", "moment"], keep="first", maintain_order=True)
+        .unique("moment", keep="first", maintain_order=True)
         .head(_MOST_ERRORS)
     )
 

@@ -49,6 +49,20 @@ def test_ordinary_pauses_refute_a_race() -> None:
     assert table["sentence"].null_count() == table.height
 
 
+def test_a_burst_over_many_targets_is_one_witness_against_a_race() -> None:
+    rng = np.random.default_rng(6)
+    races = closes([6.0 + rng.uniform(0.0, 0.2) for _ in range(14)], 0.15)
+    burst = closes(list(rng.exponential(1 / 0.15, 120)), 0.15, "not_connected").with_columns(
+        pl.format("b{}", "request_id").alias("request_id"),
+        pl.Series("failed_at", [START + timedelta(minutes=17, seconds=n) for n in range(120)]),
+        pl.Series("target_ip", [f"10.0.0.{n % 30}" for n in range(120)]),
+    )
+    table, found = fit(pl.concat([races, burst]), pairs(0.15))
+    assert found["web"].racing > 0.9
+    of_races = table.filter(pl.col("request_id").is_in(races["request_id"]))
+    assert (of_races["log_ratio"] > 1.0).all()
+
+
 def test_busy_pairs_tell_nothing() -> None:
     rng = np.random.default_rng(5)
     gaps = list(rng.exponential(1 / 5.0, 40))
