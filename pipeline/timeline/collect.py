@@ -25,10 +25,10 @@ from pipeline.timeline import (
     elbv2,
 )
 from pipeline.timeline.aws_apis import budget
-from pipeline.timeline.cloudtrail_files import Trail
 from pipeline.timeline.collection import Collection, refuse_full
 from pipeline.timeline.collector import Collector, region_of_chain
 from pipeline.timeline.redact import Scrubber
+from pipeline.timeline.s3_prefix import S3Prefix
 from pipeline.timeline.scope import Scope
 
 _AT_ONCE = 8
@@ -49,7 +49,7 @@ class Access:
     """
 
     session: Callable[[Scope], Session] | None = None
-    trail: Trail | None = None
+    trail: S3Prefix | None = None
     audit_log_groups: Sequence[str] = ()
     redaction: Redaction | None = None
     lookups_per_second: float | None = None
@@ -163,7 +163,7 @@ def _refuse(scope: Scope, ask: Collector) -> None:
     )
 
 
-def _cloudtrail(scope: Scope, ask: Collector, trail: Trail | None) -> None:
+def _cloudtrail(scope: Scope, ask: Collector, trail: S3Prefix | None) -> None:
     """A trail's files hold all and reach back for years; the history steps in where they cannot be read."""
     if trail is None or not cloudtrail_files.fetch(scope, ask, trail):
         cloudtrail.fetch(scope, ask)

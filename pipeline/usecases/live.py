@@ -1,5 +1,6 @@
 """Collect the timeline from AWS for what is asked, and check the log against AWS's own counts."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -20,7 +21,7 @@ from pipeline.timeline.scope import Scope, load_balancer_name
 if TYPE_CHECKING:
     from botocore.session import Session
 
-    from pipeline.timeline.cloudtrail_files import Trail
+    from pipeline.timeline.s3_prefix import S3Prefix
 
 _Place = tuple[str | None, str | None]
 _NOWHERE: _Place = (None, None)
@@ -117,17 +118,22 @@ def _span(window: Window, seen: pl.DataFrame) -> tuple[datetime, datetime]:
     return window.since or min(first, default=until - _UNBOUNDED), until
 
 
-def _trail(settings: Settings) -> "Trail | None":
+def _trail(settings: Settings) -> "S3Prefix | None":
     if settings.trail is None:
         return None
-    from pipeline.ingest import s3_session  # noqa: PLC0415 - as above
-    from pipeline.timeline.cloudtrail_files import Trail  # noqa: PLC0415 - as above
-
-    bucket, _, prefix = settings.trail.removeprefix("s3://").partition("/")
-    if not bucket or not settings.trail.startswith("s3://"):
+    trail = _s3_prefix(settings.trail, settings)
+    if not trail.bucket or not settings.trail.startswith("s3://"):
         raise ConfigError(f"trail {settings.trail}: give s3://bucket/prefix, where the trail puts AWSLogs/")
+    return replace(trail, prefix=trail.prefix.strip("/"))
+
+
+def _s3_prefix(uri: str, settings: Settings) -> "S3Prefix":
+    from pipeline.ingest import s3_session  # noqa: PLC0415 - as above
+    from pipeline.timeline.s3_prefix import S3Prefix  # noqa: PLC0415 - as above
+
+    bucket, _, prefix = uri.removeprefix("s3://").partition("/")
     payer = {"RequestPayer": "requester"} if settings.requester_pays else {}
-    return Trail(bucket, prefix.strip("/"), partial(s3_session.client, settings.assume_role), payer)
+    return S3Prefix(bucket, prefix, partial(s3_session.client, settings.assume_role), payer)
 
 
 def missing_log_lines(engine: Engine, window: Window) -> list[Problem]:
