@@ -48,8 +48,7 @@ def collect(
         engine: holds `requests`.
         window: what is asked; open ends are taken from the logs.
         load_balancer: name, app/name/id or ARN; None: those in the logs, the busiest first.
-        settings: the roles per account, the trail and the role to read its bucket as, and the log groups of
-            EKS audit logs.
+        settings: the roles per account, the trail, where EKS audit logs are, and the role to read buckets as.
         folder: new folder for the answers.
         redaction: how people are taken out of what is written; None: not at all.
         is_probe: ask only as much as shows what is allowed (`Scope`).
@@ -70,6 +69,7 @@ def collect(
     scopes = _scopes(load_balancer, seen, _span(window, seen))
     for scope in scopes:
         scope.is_probe = is_probe
+        scope.is_alone = len(scopes) == 1
         scope.must_be_seen = scope.account not in roles and len({one.account for one in scopes}) > 1
 
     def session(scope: Scope) -> "Session":
@@ -78,7 +78,12 @@ def collect(
         return s3_session.session(roles.get(scope.account or ""), scope.region)
 
     access = Access(
-        session, _trail(settings), settings.eks_audit_log_group, redaction, settings.lookups_per_second
+        session=session,
+        trail=_trail(settings),
+        audit_log_groups=settings.eks_audit_log_group,
+        audit_log_objects=[_s3_prefix(uri, settings) for uri in settings.eks_audit_log_objects],
+        redaction=redaction,
+        lookups_per_second=settings.lookups_per_second,
     )
     return ask_aws(scopes, folder, access)
 
