@@ -27,6 +27,8 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
 _ROLE_ARN = r"^arn:aws[a-z-]*:iam::\d{12}:role/.+$"
 _LOG_GROUP = r"^(arn:aws[a-z-]*:logs:[a-z0-9-]+:\d{12}:log-group:)?[A-Za-z0-9_./#-]+(:\*)?$"
 
+_S3_URI = r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?$"
+
 
 def _words(given: object) -> object:
     """Several values out of one text, as a variable has them: commas or blanks between."""
@@ -84,6 +86,12 @@ class Settings(BaseSettings):
         NoDecode,
         BeforeValidator(_words),
         Field(description="CloudWatch log groups of EKS audit logs, by name or ARN"),
+    ] = ()
+    eks_audit_log_objects: Annotated[
+        tuple[Annotated[str, Field(pattern=_S3_URI)], ...],
+        NoDecode,
+        BeforeValidator(_words),
+        Field(description="s3://bucket/prefix of EKS audit logs that Data Firehose delivers"),
     ] = ()
     assume_role: Annotated[
         str | None, Field(pattern=_ROLE_ARN, description="ARN of the IAM role to read buckets as")

@@ -11,10 +11,10 @@ from pipeline.timeline import kubernetes_audit_fetch
 from pipeline.timeline.aws_faults import FAULTS, explain
 from pipeline.timeline.collection import Call, Collection
 from pipeline.timeline.collector import Collector
+from pipeline.timeline.kubernetes_audit_objects import MISSING
 from pipeline.timeline.scope import Scope
 
 ACTION = kubernetes_audit_fetch.ACTION
-_MISSING = "missing"
 
 
 @dataclass(frozen=True)
@@ -67,18 +67,20 @@ def fetch(scope: Scope, ask: Collector, name: str) -> None:
     if found.path is not None:
         call.files = [found.path.name]
     if found.message:
-        call.fault = "denied" if found.denied else _MISSING if found.is_missing else "incomplete"
+        call.fault = "denied" if found.denied else MISSING if found.is_missing else "incomplete"
         call.message = found.message
     if found.covered_from is not None and found.covered_to is not None:
         ask.covered("audit", found.covered_from, found.covered_to)
 
 
 def settle(given: Sequence[str], records: Sequence[Collection]) -> None:
-    """A group that one place has is no fault of those that have it not; one that no place has is said."""
-    calls = [call for record in records for call in record.calls if call.action == ACTION]
-    there = {call.about for call in calls if call.fault != _MISSING}
+    """A log that one place has is no fault of those that have it not; one that no place has is said."""
+    calls = [
+        call for record in records for call in record.calls if call.source == kubernetes_audit_fetch.NAME
+    ]
+    there = {(call.action, call.about) for call in calls if call.fault != MISSING}
     for call in calls:
-        if call.fault == _MISSING and call.about in there:
+        if call.fault == MISSING and (call.action, call.about) in there:
             call.fault = call.message = None
     for group in map(parsed, given):
         if not any(group.is_in(record.account, record.region) for record in records):

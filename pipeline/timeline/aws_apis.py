@@ -102,7 +102,7 @@ APIS = (
 )
 
 S3_ACTIONS = ("s3:ListBucket", "s3:GetObject")
-"""What reading a trail's own files needs, on its bucket only."""
+"""What reading a trail's own files needs, or what Firehose delivers, on its bucket only."""
 
 
 MOST_LOG_PAGES = 1000
@@ -110,7 +110,7 @@ MOST_LOG_PAGES = 1000
 
 
 def budget(load_balancers: int, hours: float, audit_logs: int = 0) -> int:
-    """API calls of one collection, at most; repeats after throttling and files of a trail not counted.
+    """API calls of one collection, at most; repeats after throttling and objects of S3 not counted.
 
     Args:
         load_balancers: how many are asked for.

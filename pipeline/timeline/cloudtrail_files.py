@@ -6,8 +6,7 @@ allowed for. Files without any event that the timeline understands are read and 
 
 import re
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from pipeline.timeline.cloudtrail_calls import CALLS
 from pipeline.timeline.collection import Call
 from pipeline.timeline.collector import Collector
 from pipeline.timeline.redact import Scrubber
+from pipeline.timeline.s3_prefix import S3Prefix
 from pipeline.timeline.scope import Scope
 
 SLACK = timedelta(hours=1)
@@ -33,25 +33,13 @@ _TOLD = re.compile("|".join(f'"{name}"' for name in sorted(CALLS)).encode())
 _LONGEST = max(map(len, CALLS)) + 2
 
 
-@dataclass(frozen=True)
-class Trail:
-    """Where a trail puts its files.
-
-    Attributes:
-        bucket: its bucket.
-        prefix: what stands before ``AWSLogs/``, without slashes around it; may be empty.
-        client: makes the S3 client.
-        payer: further parameters of every request.
-    """
-
-    bucket: str
-    prefix: str
-    client: Callable[[], Any]
-    payer: Mapping[str, str] = field(default_factory=dict)
-
-
-def fetch(scope: Scope, ask: Collector, trail: Trail) -> bool:
+def fetch(scope: Scope, ask: Collector, trail: S3Prefix) -> bool:
     """Copy the files of the load balancers' account (all accounts while it is unknown) and the asked region.
+
+    Args:
+        scope: load balancers and window.
+        ask: the collection that the files belong to.
+        trail: its bucket, and what stands before ``AWSLogs/``, without slashes around it.
 
     Returns:
         Whether everything was read; coverage is then noted.
@@ -94,7 +82,7 @@ def _fail(call: Call, kind: str, message: str) -> None:
 
 def _wanted(
     client: Any,  # noqa: ANN401 - no type stubs beyond the type checker's
-    trail: Trail,
+    trail: S3Prefix,
     scope: Scope,
     region: str,
     span: tuple[datetime, datetime],
@@ -118,44 +106,28 @@ def _wanted(
             place = f"{folder}CloudTrail/{region}/{of_day:%Y/%m/%d}/"
             account = folder.rstrip("/").rsplit("/", 1)[-1]
             first = f"{place}{account}_CloudTrail_{region}_{since:{_STAMP}}"
-            for found in _objects(client, trail, {"Prefix": place, "StartAfter": first}, listing):
-                stamp = _DELIVERED.search(found["Key"])
+            for key, size in trail.objects(client, listing, Prefix=place, StartAfter=first):
+                stamp = _DELIVERED.search(key)
                 if stamp and stamp[1] <= f"{last:{_STAMP}}":
-                    yield found["Key"], int(found["Size"])
+                    yield key, size
 
 
-def _root(trail: Trail) -> str:
+def _root(trail: S3Prefix) -> str:
     return f"{trail.prefix}/AWSLogs/" if trail.prefix else "AWSLogs/"
 
 
-def _accounts(client: Any, trail: Trail, listing: Call) -> Iterator[str]:  # noqa: ANN401 - as above
+def _accounts(client: Any, trail: S3Prefix, listing: Call) -> Iterator[str]:  # noqa: ANN401 - as above
     """Folders of accounts, those below an organisation's folder included."""
-    for folder in _folders(client, trail, _root(trail), listing):
+    for folder in trail.folders(client, listing, _root(trail)):
         if folder.rsplit("/", 2)[-2].startswith("o-"):
-            yield from _folders(client, trail, folder, listing)
+            yield from trail.folders(client, listing, folder)
         else:
             yield folder
 
 
-def _folders(client: Any, trail: Trail, below: str, listing: Call) -> Iterator[str]:  # noqa: ANN401 - as above
-    pages = client.get_paginator("list_objects_v2").paginate(
-        Bucket=trail.bucket, Prefix=below, Delimiter="/", **trail.payer
-    )
-    for page in pages:
-        listing.calls += 1
-        yield from (found["Prefix"] for found in page.get("CommonPrefixes", []))
-
-
-def _objects(client: Any, trail: Trail, where: Mapping[str, str], listing: Call) -> Iterator[Any]:  # noqa: ANN401 - as above
-    pages = client.get_paginator("list_objects_v2").paginate(Bucket=trail.bucket, **where, **trail.payer)
-    for page in pages:
-        listing.calls += 1
-        yield from page.get("Contents", [])
-
-
 def _copy(
     client: Any,  # noqa: ANN401 - as above
-    trail: Trail,
+    trail: S3Prefix,
     key: str,
     size: int,
     folder: Path,
@@ -170,8 +142,7 @@ def _copy(
     if ".." in name.split("/"):  # a bucket takes any key, a trail writes none like it
         _fail(reading, "failed", f"s3://{trail.bucket}/{key} leads out of the folder of the pages; not read")
         return
-    reading.calls += 1
-    body = client.get_object(Bucket=trail.bucket, Key=key, **trail.payer)["Body"].read()
+    body = trail.body(client, reading, key)
     if not _tells(body):
         return
     if scrubber is not None:

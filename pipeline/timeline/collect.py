@@ -23,12 +23,13 @@ from pipeline.timeline import (
     cloudwatch,
     ec2,
     elbv2,
+    kubernetes_audit_objects,
 )
 from pipeline.timeline.aws_apis import budget
-from pipeline.timeline.cloudtrail_files import Trail
 from pipeline.timeline.collection import Collection, refuse_full
 from pipeline.timeline.collector import Collector, region_of_chain
 from pipeline.timeline.redact import Scrubber
+from pipeline.timeline.s3_prefix import S3Prefix
 from pipeline.timeline.scope import Scope
 
 _AT_ONCE = 8
@@ -44,13 +45,16 @@ class Access:
         trail: bucket of a trail's own files, read instead of the event history.
         audit_log_groups: CloudWatch log groups of EKS clusters' audit logs. One given by ARN is read in its
             account and region, one given by name wherever it is found.
+        audit_log_objects: where Amazon Data Firehose delivers such logs, whose records say of which account
+            and region they are.
         redaction: how people are taken out of what is written; None: not at all.
         lookups_per_second: calls to CloudTrail's event history; None: as many as AWS allows.
     """
 
     session: Callable[[Scope], Session] | None = None
-    trail: Trail | None = None
+    trail: S3Prefix | None = None
     audit_log_groups: Sequence[str] = ()
+    audit_log_objects: Sequence[S3Prefix] = ()
     redaction: Redaction | None = None
     lookups_per_second: float | None = None
 
@@ -141,6 +145,8 @@ def _ask_all(access: Access, scope: Scope, folder: Path) -> Collection:
                     source.fetch(scope, ask)
                 for group in audit_logs.of_place(access.audit_log_groups, scope.account, region):
                     audit_logs.fetch(scope, ask, group)
+                for delivered in access.audit_log_objects:
+                    kubernetes_audit_objects.fetch(scope, ask, delivered)
                 slow.result()
     finally:
         ask.close()
@@ -163,7 +169,7 @@ def _refuse(scope: Scope, ask: Collector) -> None:
     )
 
 
-def _cloudtrail(scope: Scope, ask: Collector, trail: Trail | None) -> None:
+def _cloudtrail(scope: Scope, ask: Collector, trail: S3Prefix | None) -> None:
     """A trail's files hold all and reach back for years; the history steps in where they cannot be read."""
     if trail is None or not cloudtrail_files.fetch(scope, ask, trail):
         cloudtrail.fetch(scope, ask)

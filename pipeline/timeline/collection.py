@@ -74,7 +74,9 @@ class Collection:
         left_out: load balancers not asked about, because there were too many.
         calls: every question.
         coverage: what was observed.
-        newest: the newest entry, UTC, that a source's listing of changes showed, by source.
+        oldest: since when a bucket holds what is delivered to it, UTC, by its URI.
+        newest: the newest entry, UTC, that a source's listing of changes showed, by source; of a bucket,
+            by its URI.
     """
 
     tool: str
@@ -88,11 +90,12 @@ class Collection:
     left_out: int = 0
     calls: list[Call] = field(default_factory=list)
     coverage: list[Span] = field(default_factory=list)
+    oldest: dict[str, datetime] = field(default_factory=dict)
     newest: dict[str, datetime] = field(default_factory=dict)
 
     @property
     def made(self) -> int:
-        """Calls made, repeats after throttling and files of a trail not counted."""
+        """Calls made, repeats after throttling and objects of S3 not counted."""
         return sum(call.calls for call in self.calls if not call.action.startswith("s3:"))
 
     def write(self, folder: Path) -> None:

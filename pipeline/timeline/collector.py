@@ -137,6 +137,11 @@ class Collector:
         with self._lock:
             self.record.newest[source] = max(at, self.record.newest.get(source, at))
 
+    def reaches(self, uri: str, since: datetime) -> None:
+        """Note since when a bucket holds what is delivered to it."""
+        with self._lock:
+            self.record.oldest[uri] = since
+
     def _left(self, api: Api) -> int:
         """Calls of an operation that the budget still allows."""
         hours = (self.record.until - self.record.since).total_seconds() / 3600

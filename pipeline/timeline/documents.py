@@ -72,22 +72,22 @@ def _files(root: Path, findings: Findings) -> Iterator[Path]:
 
 def _documents(path: Path, ref: str, asked_at: datetime | None, findings: Findings) -> Iterator[Document]:
     read_at = asked_at or datetime.fromtimestamp(path.stat().st_mtime, tz=UTC)
-    text = Text(path)
+    text = Text(lambda: path.open("rb"))
     values = Values(text.chunks(), lambda what: findings.problem(ref, what))
     if not values.starts_as_json():
         if _JSON_NAME.search(path.name):
             findings.problem(ref, text.trouble or "is no JSON")
         return
     name = _ENDINGS.sub("", path.name)
-    for number, value in enumerate(_objects(values, ref, findings), start=1):
+    for number, value in enumerate(objects(values, ref, findings), start=1):
         own_ref = ref if number == 1 else f"{ref}#{number}"
         yield Document(own_ref, name, value, read_at, is_collected=asked_at is not None)
     if text.trouble:
         findings.problem(ref, text.trouble)
 
 
-def _objects(values: Values, ref: str, findings: Findings) -> Iterator[dict[str, Any]]:
-    """Objects, those of lists (pages) included."""
+def objects(values: Values, ref: str, findings: Findings) -> Iterator[dict[str, Any]]:
+    """Objects, those of lists (pages) and what is packed included."""
     for value in values:
         for entry in value if isinstance(value, list) else [value]:
             if isinstance(entry, dict):

@@ -2,10 +2,10 @@
 
 import codecs
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
-from pathlib import Path
+from typing import IO
 
 CHUNK = 1 << 20
 MOST_BYTES = 16 << 30
@@ -27,11 +27,11 @@ class Text:
     """The text of one file, once.
 
     Attributes:
-        path: the file.
+        opened: opens the file, wherever it is.
         trouble: why the text ended early; None while it has not, or ended well.
     """
 
-    path: Path
+    opened: Callable[[], IO[bytes]]
     trouble: str | None = field(default=None, init=False)
 
     def chunks(self) -> Iterator[str]:
@@ -50,7 +50,7 @@ class Text:
         yield decoder.decode(b"", final=True)
 
     def _bytes(self) -> Iterator[bytes]:
-        with self.path.open("rb") as file:
+        with self.opened() as file:
             pieces: Iterator[bytes] = iter(lambda: file.read(CHUNK), b"")
             for _ in range(_MOST_LAYERS):
                 start, pieces = _peek(pieces)

@@ -26,7 +26,7 @@ from pipeline.timeline.kubernetes_services import (
 )
 from pipeline.timeline.watch_marks import read_mark
 
-__all__ = ["NAME", "fetch", "parse", "reads"]
+__all__ = ["NAME", "audit_messages", "fetch", "parse", "reads"]
 
 NAME = "kubernetes"
 
@@ -51,7 +51,7 @@ def reads(document: Document) -> bool:
         return True
     if value.get("messageType") == "CONTROL_MESSAGE":
         return True  # CloudWatch Logs tries out whether a subscription delivers
-    return bool(_log_messages(value))
+    return bool(audit_messages(value))
 
 
 def parse(document: Document, findings: Findings) -> None:
@@ -161,7 +161,7 @@ def _one(kind: str, record: Record, findings: Findings) -> list[datetime]:
     return [at] if at else []
 
 
-def _log_messages(value: Mapping[str, Any]) -> list[str]:
+def audit_messages(value: Mapping[str, Any]) -> list[str]:
     """Texts of a CloudWatch Logs page or a Firehose record, when they hold audit events."""
     page = mappings(value.get("events")) or mappings(value.get("logEvents"))
     messages = [message for event in page if isinstance(message := event.get("message"), str)]
@@ -169,7 +169,7 @@ def _log_messages(value: Mapping[str, Any]) -> list[str]:
 
 
 def _log_page(document: Document, findings: Findings) -> None:
-    for index, message in enumerate(_log_messages(document.value), start=1):
+    for index, message in enumerate(audit_messages(document.value), start=1):
         ref = f"{document.ref} events[{index}]"
         if _AUDIT_MARK not in message:
             continue  # the log group holds other streams too: authenticator, scheduler

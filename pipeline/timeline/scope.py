@@ -21,6 +21,7 @@ class Scope:
             then asked for their newest page.
         must_be_seen: whether the credentials may be those of another account: only one of the load balancers
             proves that they are not.
+        is_alone: whether no other account or region is asked about.
         strangers: accounts of load balancers of such a name that are not meant.
         vpcs: VPCs of the load balancers found.
         arns: ARN by name of the load balancers found.
@@ -37,6 +38,7 @@ class Scope:
     account: str | None = None
     is_probe: bool = False
     must_be_seen: bool = False
+    is_alone: bool = True
     strangers: set[str] = field(default_factory=set)
     vpcs: set[str] = field(default_factory=set)
     arns: dict[str, str] = field(default_factory=dict)

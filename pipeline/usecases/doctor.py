@@ -19,7 +19,7 @@ from pipeline.ingest.lake import Lake
 from pipeline.ingest.pull import source_of
 from pipeline.ingest.s3_options import S3Options
 from pipeline.model import COVERAGE, EVENTS, Window
-from pipeline.timeline import autoscaling_fetch, cloudtrail_fetch, cloudwatch_fetch
+from pipeline.timeline import autoscaling_fetch, cloudtrail_fetch, cloudwatch_fetch, kubernetes_audit_fetch
 from pipeline.timeline.collection import Call, Collection
 from pipeline.timeline.folder import read_timeline
 from pipeline.usecases import live, privacy
@@ -42,8 +42,10 @@ _KEPT = {
     "cloudwatch:GetMetricData": ("cloudwatch", cloudwatch_fetch.KEPT),
 }
 """Actions that tell of the past: the source of `coverage`, and how far back AWS reaches."""
-_OF_NODES = {"ec2:DescribeInstances": "instances", "logs:FilterLogEvents": "audit"}
+_OF_NODES = {"ec2:DescribeInstances": "instances"}
 """Further actions on which verdicts rest."""
+_AUDIT = "audit"
+"""What every action tells that asks for audit logs."""
 
 
 @dataclass(frozen=True)
@@ -227,11 +229,21 @@ def _aws(settings: Settings, load_balancer: str | None, now: datetime) -> Iterat
     by_action: dict[str, list[tuple[Collection, Call]]] = {}
     for record in records:
         for call in record.calls:
-            by_action.setdefault(call.action, []).append((record, call))
+            if call.calls or call.fault:
+                by_action.setdefault(_named(call), []).append((record, call))
     for action, asked in sorted(by_action.items()):
         yield _action(action, asked, several=len(records) > 1)
     made, most = sum(record.made for record in records), sum(record.budget for record in records)
     yield Line("API calls", is_well=True, told=f"{made:,} made, of {most:,} in the budget of a collection")
+
+
+def _named(call: Call) -> str:
+    """The action; of several buckets each is told for itself."""
+    return f"{call.action} ({call.about})" if _is_delivered(call) else call.action
+
+
+def _is_delivered(call: Call) -> bool:
+    return call.source == kubernetes_audit_fetch.NAME and call.action.startswith("s3:")
 
 
 def _action(action: str, asked: list[tuple[Collection, Call]], *, several: bool) -> Line:
@@ -241,14 +253,30 @@ def _action(action: str, asked: list[tuple[Collection, Call]], *, several: bool)
         for record, call in asked
         if call.fault and call.message
     ]
-    source, reach = _KEPT.get(action, (_OF_NODES.get(action), None))
+    first = asked[0][1]
+    is_audit = first.source == kubernetes_audit_fetch.NAME
+    source, reach = _KEPT.get(action, (_AUDIT if is_audit else _OF_NODES.get(action), None))
     if faults:
         return Line(action, is_well=False, told="; ".join([*dict.fromkeys(faults), *_costs(source)]))
+    if _is_delivered(first):
+        return Line(action, is_well=True, told=_held(str(first.about), [record for record, _ in asked]))
     if source is None or reach is None:
         return Line(action, is_well=True, told="answers")
     newest = max((record.newest[source] for record, _ in asked if source in record.newest), default=None)
     last = f"; the newest is of {newest:%Y-%m-%d %H:%M} UTC" if newest else ""
     return Line(action, is_well=True, told=f"answers, and reaches back {reach.days} days{last}")
+
+
+def _held(uri: str, records: list[Collection]) -> str:
+    """Since when a bucket holds objects, and how new the newest record in them is."""
+    oldest = min((one.oldest[uri] for one in records if uri in one.oldest), default=None)
+    newest = max((one.newest[uri] for one in records if uri in one.newest), default=None)
+    told = "answers"
+    if oldest is not None:
+        told += f"; the oldest object is of {oldest:%Y-%m-%d %H:%M} UTC"
+    if newest is not None:
+        told += f"; the newest record is of {newest:%Y-%m-%d %H:%M} UTC"
+    return told
 
 
 def _costs(source: str | None) -> Iterator[str]:

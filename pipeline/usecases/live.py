@@ -1,5 +1,6 @@
 """Collect the timeline from AWS for what is asked, and check the log against AWS's own counts."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -20,7 +21,7 @@ from pipeline.timeline.scope import Scope, load_balancer_name
 if TYPE_CHECKING:
     from botocore.session import Session
 
-    from pipeline.timeline.cloudtrail_files import Trail
+    from pipeline.timeline.s3_prefix import S3Prefix
 
 _Place = tuple[str | None, str | None]
 _NOWHERE: _Place = (None, None)
@@ -47,8 +48,7 @@ def collect(
         engine: holds `requests`.
         window: what is asked; open ends are taken from the logs.
         load_balancer: name, app/name/id or ARN; None: those in the logs, the busiest first.
-        settings: the roles per account, the trail and the role to read its bucket as, and the log groups of
-            EKS audit logs.
+        settings: the roles per account, the trail, where EKS audit logs are, and the role to read buckets as.
         folder: new folder for the answers.
         redaction: how people are taken out of what is written; None: not at all.
         is_probe: ask only as much as shows what is allowed (`Scope`).
@@ -69,6 +69,7 @@ def collect(
     scopes = _scopes(load_balancer, seen, _span(window, seen))
     for scope in scopes:
         scope.is_probe = is_probe
+        scope.is_alone = len(scopes) == 1
         scope.must_be_seen = scope.account not in roles and len({one.account for one in scopes}) > 1
 
     def session(scope: Scope) -> "Session":
@@ -77,7 +78,12 @@ def collect(
         return s3_session.session(roles.get(scope.account or ""), scope.region)
 
     access = Access(
-        session, _trail(settings), settings.eks_audit_log_group, redaction, settings.lookups_per_second
+        session=session,
+        trail=_trail(settings),
+        audit_log_groups=settings.eks_audit_log_group,
+        audit_log_objects=[_s3_prefix(uri, settings) for uri in settings.eks_audit_log_objects],
+        redaction=redaction,
+        lookups_per_second=settings.lookups_per_second,
     )
     return ask_aws(scopes, folder, access)
 
@@ -117,17 +123,22 @@ def _span(window: Window, seen: pl.DataFrame) -> tuple[datetime, datetime]:
     return window.since or min(first, default=until - _UNBOUNDED), until
 
 
-def _trail(settings: Settings) -> "Trail | None":
+def _trail(settings: Settings) -> "S3Prefix | None":
     if settings.trail is None:
         return None
-    from pipeline.ingest import s3_session  # noqa: PLC0415 - as above
-    from pipeline.timeline.cloudtrail_files import Trail  # noqa: PLC0415 - as above
-
-    bucket, _, prefix = settings.trail.removeprefix("s3://").partition("/")
-    if not bucket or not settings.trail.startswith("s3://"):
+    trail = _s3_prefix(settings.trail, settings)
+    if not trail.bucket or not settings.trail.startswith("s3://"):
         raise ConfigError(f"trail {settings.trail}: give s3://bucket/prefix, where the trail puts AWSLogs/")
+    return replace(trail, prefix=trail.prefix.strip("/"))
+
+
+def _s3_prefix(uri: str, settings: Settings) -> "S3Prefix":
+    from pipeline.ingest import s3_session  # noqa: PLC0415 - as above
+    from pipeline.timeline.s3_prefix import S3Prefix  # noqa: PLC0415 - as above
+
+    bucket, _, prefix = uri.removeprefix("s3://").partition("/")
     payer = {"RequestPayer": "requester"} if settings.requester_pays else {}
-    return Trail(bucket, prefix.strip("/"), partial(s3_session.client, settings.assume_role), payer)
+    return S3Prefix(bucket, prefix, partial(s3_session.client, settings.assume_role), payer)
 
 
 def missing_log_lines(engine: Engine, window: Window) -> list[Problem]:

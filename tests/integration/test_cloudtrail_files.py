@@ -9,19 +9,19 @@ import polars as pl
 import pytest
 
 from pipeline.timeline import cloudtrail_files
-from pipeline.timeline.cloudtrail_files import Trail
 from pipeline.timeline.collect import Access, collect
 from pipeline.timeline.collection import Call
 from pipeline.timeline.folder import read_timeline
+from pipeline.timeline.s3_prefix import S3Prefix
 from tests.support.aws_replay import Replay
 from tests.support.aws_runs import EXTRAS, failed, scope, sources
 from tests.support.recent_day import RecentDay
 from tests.support.s3_server import Folder
 
 
-def trail_of(folder: Folder, below: str = "") -> Trail:
+def trail_of(folder: Folder, below: str = "") -> S3Prefix:
     prefix = f"{folder.prefix}/{below}".rstrip("/")
-    return Trail("ready", prefix, lambda: folder.client)
+    return S3Prefix("ready", prefix, lambda: folder.client)
 
 
 def upload(folder: Folder, day: RecentDay, below: str) -> int:
@@ -91,7 +91,7 @@ def test_files_beyond_the_limit_are_said(
 def test_a_bucket_that_is_not_there_falls_back_too(
     day: RecentDay, aws: Replay, folder: Folder, tmp_path: Path
 ) -> None:
-    trail = Trail("no-such-bucket-here", "", lambda: folder.client)
+    trail = S3Prefix("no-such-bucket-here", "", lambda: folder.client)
     (record,) = collect([scope(day)], tmp_path / "pages", Access(trail=trail))
     (call,) = failed(record).values()
     assert (call.action, call.fault) == ("s3:ListBucket", "not_found")
@@ -132,7 +132,7 @@ def test_a_key_that_leads_out_of_the_folder_is_not_followed(tmp_path: Path) -> N
             return {"Body": io.BytesIO(gzip.compress(b'{"Records": [{"eventName": "RunInstances"}]}'))}
 
     (tmp_path / "pages").mkdir()
-    trail = Trail("bucket", "", Bucket)
+    trail = S3Prefix("bucket", "", Bucket)
     for key, is_kept in (
         (
             "AWSLogs/1/CloudTrail/eu-west-1/2026/03/02/../../../../../../../evil_20260302T1100Z_a.json.gz",

@@ -301,12 +301,15 @@ def _budget() -> str:
 def _policy() -> str:
     """The IAM policy of live collection."""
     bucket, files = "arn:aws:s3:::TRAIL-BUCKET", "arn:aws:s3:::TRAIL-BUCKET/PREFIX/AWSLogs/*"
+    delivery, delivered = "arn:aws:s3:::DELIVERY-BUCKET", "arn:aws:s3:::DELIVERY-BUCKET/PREFIX*"
     (listing, reading) = S3_ACTIONS
     statements = [
         {"Sid": "Timeline", "Effect": "Allow", "Action": [api.action for api in APIS], "Resource": "*"},
         {"Sid": "Audit", "Effect": "Allow", "Action": [AUDIT_ACTION], "Resource": AUDIT_LOG},
         {"Sid": "TrailKeys", "Effect": "Allow", "Action": [listing], "Resource": bucket},
         {"Sid": "TrailFiles", "Effect": "Allow", "Action": [reading], "Resource": files},
+        {"Sid": "AuditKeys", "Effect": "Allow", "Action": [listing], "Resource": delivery},
+        {"Sid": "AuditObjects", "Effect": "Allow", "Action": [reading], "Resource": delivered},
     ]
     return json.dumps({"Version": "2012-10-17", "Statement": statements}, indent=2) + "\n"
 
