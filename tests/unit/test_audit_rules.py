@@ -1,10 +1,14 @@
 """Every audit rule: a setting that breaks it, the nearest one that does not, and what it costs."""
 
 import json
+import re
 import shlex
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
+from jsonschema import Draft4Validator  # type: ignore[import-untyped] # ships no types
 
 from pipeline.attribute import causes, findings
 from pipeline.attribute.findings import Finding
@@ -12,6 +16,12 @@ from pipeline.engine.duckdb import Engine
 from pipeline.report import audit
 from tests.support import hostile
 from tests.support.audit_tables import ADDRESS, GROUP, AuditTables
+
+ROOT = Path(__file__).resolve().parents[2]
+SARIF = Draft4Validator(
+    json.loads((ROOT / "fixtures" / "sarif" / "sarif-schema-2.1.0.json").read_text(encoding="utf-8")),
+    format_checker=Draft4Validator.FORMAT_CHECKER,
+)
 
 Spoil = Callable[[AuditTables], None]
 
@@ -238,6 +248,46 @@ def test_sarif_lists_all_rules_and_places_every_result() -> None:
     for result in run["results"]:
         assert result["level"] in {"error", "warning", "note"}
         assert result["locations"][0]["logicalLocations"][0]["fullyQualifiedName"]
+
+
+def sarif(results: list[Finding]) -> dict[str, Any]:
+    """A log of findings, after OASIS' own schema took it."""
+    log: dict[str, Any] = json.loads(audit.as_sarif(results, findings.rules()))
+    SARIF.validate(log)
+    return log
+
+
+def test_sarif_of_every_rule_hit_at_once_obeys_its_schema() -> None:
+    results: list[Finding] = []
+    for rule, (spoil, _) in CASES.items():
+        tables = AuditTables()
+        spoil(tables)
+        results += [one for one in found(tables) if one.rule.id == rule]
+    assert {one["ruleId"] for one in sarif(results)["runs"][0]["results"]} == set(CASES)
+
+
+def test_sarif_without_findings_obeys_its_schema() -> None:
+    assert sarif([])["runs"][0]["results"] == []
+
+
+def test_sarif_of_hostile_names_obeys_its_schema_and_gives_viewers_no_link_and_no_placeholder() -> None:
+    rule = findings.rules()[0]
+    hostile_text = f"{hostile.EVERYTHING} {{0}} [click](http://198.51.100.7)"
+    (result,) = sarif([Finding(rule, hostile_text, "1", "2", hostile_text, 0, 0.0)])["runs"][0]["results"]
+    shown = result["message"]["text"].replace("{{", "").replace("}}", "")
+    assert not re.search(r"[{}]|\]\(", shown)
+
+
+def test_the_schema_refuses_what_is_no_sarif() -> None:
+    log = sarif([])
+    log["runs"][0]["tool"]["driver"]["rules"][0]["defaultConfiguration"]["level"] = "fatal"
+    assert [error.message for error in SARIF.iter_errors(log)] == [
+        "'fatal' is not one of ['none', 'note', 'warning', 'error']"
+    ]
+
+
+def test_sarif_names_the_schema_that_it_obeys() -> None:
+    assert sarif([])["$schema"] == SARIF.schema["id"]
 
 
 def test_json_holds_the_change_for_every_tool() -> None:
