@@ -188,5 +188,5 @@ def as_sarif(findings: Sequence[Finding], rules: Sequence[Rule]) -> str:
 
 
 def _literal(text: str) -> str:
-    """Text that viewers show as it is: to them {0} is a placeholder, [x](y) a link (SARIF 3.11.5 and 3.11.6)."""
+    """Text that viewers show as it is: to them {0} is a placeholder and [x](y) a link (SARIF 3.11.5, .6)."""
     return text.replace("{", "{{").replace("}", "}}").replace("](", "] (")
