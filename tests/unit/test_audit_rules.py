@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from pipeline.engine.duckdb import Engine
 from pipeline.report import audit
 from tests.support import hostile
 from tests.support.audit_tables import ADDRESS, GROUP, AuditTables
+from tests.support.incident import FIRST
 
 ROOT = Path(__file__).resolve().parents[2]
 SARIF = Draft4Validator(
@@ -119,6 +121,30 @@ def keepalive(timeout_s: float, verdict: str = "estimated") -> Spoil:
     return spoil
 
 
+def declares(
+    seconds: str, option: str = "--timeout-keep-alive", uid: str = "u", joined_at: datetime = FIRST
+) -> Spoil:
+    """A pod with a declared keep-alive, behind a load balancer that keeps connections for a minute."""
+
+    def spoil(tables: AuditTables) -> None:
+        tables.group["target_type"] = "ip"
+        tables.of_balancer["idle_timeout.timeout_seconds"] = "60"
+        pod = {"lifetime_id": uid, "kind": "pod", "private_ip": ADDRESS, "pod_uid": uid}
+        tables.lifetimes.append({**pod, "joined_at": joined_at})
+        tables.set(f"pod/{uid}", "keep_alive_timeout_s", seconds)
+        tables.set(f"pod/{uid}", "keep_alive_option", option)
+
+    return spoil
+
+
+def of_keepalive(*spoils: Spoil) -> Finding | None:
+    """The finding about keep-alive that some settings make together."""
+    tables = AuditTables()
+    for spoil in spoils:
+        spoil(tables)
+    return next((one for one in found(tables) if one.rule.id == "keepalive_below_idle_timeout"), None)
+
+
 def pre_stop(sleep_s: str) -> Spoil:
     def spoil(tables: AuditTables) -> None:
         grace("330")(tables)
@@ -184,6 +210,69 @@ def test_the_keep_alive_to_set_outlasts_the_load_balancer() -> None:
     assert "close after 6 s (5.9 to 6.1, from 7 errors); the load balancer keeps connections for 60 s" in (
         one.evidence
     )
+
+
+def test_a_declared_keep_alive_is_told_as_declared_where_the_log_cannot_tell() -> None:
+    for estimate in ((), (keepalive(6.0, verdict="cannot_tell"),)):
+        one = of_keepalive(declares("5"), *estimate)
+        assert one is not None
+        assert (one.current, one.wanted) == ("5", "65")
+        assert one.evidence == (
+            "the newest pods declare that they close after 5 s (--timeout-keep-alive), "
+            "which the log cannot tell; the load balancer keeps connections for 60 s"
+        )
+
+
+def test_beside_an_inferred_keep_alive_the_declared_one_agrees_or_not() -> None:
+    same, other, alone = (
+        of_keepalive(keepalive(6.0), *more) for more in ((declares("5"),), (declares("75"),), ())
+    )
+    assert same is not None
+    assert other is not None
+    assert alone is not None
+    assert "declare" not in alone.evidence
+    assert same.evidence == alone.evidence + "; the pods declare 5 s (--timeout-keep-alive)"
+    assert other.evidence == (
+        alone.evidence + "; the pods declare 75 s (--timeout-keep-alive), which is not what the log shows"
+    )
+    assert same.current == other.current == "6"
+
+
+def without(**columns: object) -> Spoil:
+    return lambda tables: tables.group.update(columns)
+
+
+@pytest.mark.parametrize(
+    "spoils",
+    [
+        (declares("75"),),
+        (declares("61"),),
+        (declares("soon"),),
+        (declares("5"), keepalive(75.0)),
+        (declares("5"), without(target_type="instance")),
+        (declares("5"), without(protocol_version="GRPC")),
+        (declares("5"), without(requests=20_001)),
+        (declares("5"), lambda tables: tables.of_balancer.clear()),
+        (declares("5", joined_at=FIRST + timedelta(days=1)),),
+        (declares("5", "--keep-alive"),),
+        (declares("5", uid="old"), declares("75", uid="new", joined_at=FIRST + timedelta(minutes=2))),
+    ],
+)
+def test_a_declared_keep_alive_that_proves_nothing_is_no_finding(spoils: tuple[Spoil, ...]) -> None:
+    assert of_keepalive(*spoils) is None
+
+
+@pytest.mark.parametrize(
+    "spoils",
+    [
+        (declares("60"),),
+        (declares("5"), without(requests=20_000)),
+        (declares("5", "--keep-alive"), keepalive(6.0, verdict="cannot_tell")),
+        (declares("75", uid="old"), declares("5", uid="new", joined_at=FIRST + timedelta(minutes=2))),
+    ],
+)
+def test_its_nearest_neighbours_are(spoils: tuple[Spoil, ...]) -> None:
+    assert of_keepalive(*spoils) is not None
 
 
 def test_a_finding_counts_the_errors_of_its_own_group_and_causes_only() -> None:
