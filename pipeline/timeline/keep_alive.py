@@ -60,7 +60,7 @@ ARGUMENTS = (
     Option(
         "--keep-alive",
         _SECOND,
-        "gunicorn docs/source/settings.rst (keepalive); hypercorn src/hypercorn/__main__.py",
+        "gunicorn docs/source/settings.rst (keepalive); hypercorn --help",
         servers=frozenset({"gunicorn", "hypercorn"}),
     ),
     Option("--keepAliveTimeout", _MILLISECOND, "Next.js command line, next start"),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.timeline.folder import read_timeline
 from tests.support.aws_replay import Replay
 from tests.support.cluster_secrets import (
     IN_USE,
@@ -76,6 +77,8 @@ def test_a_snapshot_keeps_no_secret_and_redacted_no_person(aws: Replay, runs: Ru
         assert everything_in(store, said, OF_PEOPLE) == kept, mode
         if mode:
             assert everything_in(store, said, EVER) == set(), mode
+        stored = read_timeline(store=store).settings
+        assert stored.filter(setting="keep_alive_timeout_s")["value"].to_list() == ["5"], "read, and no more"
         assert sum(1 for path in store.rglob("kubectl-get-*.json") if path.stat().st_size > 100) == 5
     assert found_in(sent_by(runs.cluster), OF_WORKLOADS) == set(OF_WORKLOADS)
     assert runs.cluster.tokens == {f"Bearer {IN_USE['token of the kubeconfig']}"}
