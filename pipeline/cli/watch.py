@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from pipeline import config
+from pipeline.cli import options as opt
 from pipeline.cli.output import remark
 
 INCOMPLETE = 6
@@ -25,6 +26,7 @@ def watch(
         str | None, typer.Option("--for", help="How long (90m, 2h, 7d); default: until it is stopped.")
     ] = None,
     keep: Annotated[str, typer.Option(help="Files older than this are deleted; 2d or more.")] = "14d",
+    redact: opt.Redact = None,
 ) -> None:
     """Record pods, nodes, events, services and endpoints of a cluster while they change.
 
@@ -37,8 +39,10 @@ def watch(
       forensics watch --output ./dumps/cluster --context production --for 2h
       forensics attribute --logs ./alb-logs --timeline ./dumps
     """
+    from pipeline.usecases import privacy
     from pipeline.usecases.watch import watch as run
 
+    redaction = privacy.without_store(config.load(redact=redact))
     duration = config.duration(for_, "--for") if for_ is not None else None
     stop, signals = threading.Event(), list[int]()
 
@@ -50,7 +54,7 @@ def watch(
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
-    done = run(output, context, duration, config.duration(keep, "--keep"), stop, remark)
+    done = run(output, context, duration, config.duration(keep, "--keep"), stop, remark, redaction)
     told = ", ".join(f"{name} {count:,}" for name, count in done.changes.items() if count)
     typer.echo(f"changes recorded: {told or 'none'}; gaps: {done.gaps}; files expired: {done.expired}")
     if signal.SIGINT in signals:

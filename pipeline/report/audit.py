@@ -15,6 +15,9 @@ from pipeline.report.safety import visible
 JSON_SCHEMA = 1
 """Raised when a field of the JSON document changes its meaning or goes."""
 
+SARIF_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+"""GitHub's code scanning takes no SARIF log that does not name its schema."""
+
 _MARKS = {"error": "✗", "warning": "!", "note": "·"}
 
 
@@ -174,11 +177,16 @@ def as_sarif(findings: Sequence[Finding], rules: Sequence[Rule]) -> str:
         {
             "ruleId": one.rule.id,
             "level": one.rule.severity,
-            "message": {"text": f"{one.rule.title}: {one.evidence}. {one.change}."},
+            "message": {"text": _literal(f"{one.rule.title}: {one.evidence}. {one.change}.")},
             "locations": [{"logicalLocations": [{"fullyQualifiedName": one.resource, "kind": "resource"}]}],
             "properties": {"errors": one.errors, "expectedErrors": round(one.expected_errors, 3)},
         }
         for one in findings
     ]
-    log = {"version": "2.1.0", "runs": [{"tool": {"driver": driver}, "results": results}]}
-    return json.dumps(log, indent=2)
+    runs = [{"tool": {"driver": driver}, "results": results}]
+    return json.dumps({"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": runs}, indent=2)
+
+
+def _literal(text: str) -> str:
+    """Text that viewers show as it is: to them {0} is a placeholder and [x](y) a link (SARIF 3.11.5, .6)."""
+    return text.replace("{", "{{").replace("}", "}}").replace("](", "] (")

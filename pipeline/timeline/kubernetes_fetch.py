@@ -20,6 +20,7 @@ from pipeline.timeline.kubernetes_api import (
     Resource,
 )
 from pipeline.timeline.kubernetes_redact import listed
+from pipeline.timeline.redact import Scrubber
 
 NAME = "kubernetes"
 
@@ -58,7 +59,7 @@ class Fetched:
     is_missing: bool = False
 
 
-def fetch(cluster: Cluster, folder: Path) -> list[Fetched]:
+def fetch(cluster: Cluster, folder: Path, scrubber: Scrubber | None = None) -> list[Fetched]:
     """List every resource into ``folder``, one file each; a refused one does not keep the others.
 
     A server that does not answer is asked once: the remaining resources share that outcome.
@@ -66,6 +67,7 @@ def fetch(cluster: Cluster, folder: Path) -> list[Fetched]:
     Args:
         cluster: where to ask.
         folder: made if need be; files appear only when they are whole.
+        scrubber: takes people out of what is written; None: only what workloads keep secret is left out.
 
     Raises:
         StoreError: the folder cannot be written.
@@ -75,7 +77,9 @@ def fetch(cluster: Cluster, folder: Path) -> list[Fetched]:
         done: list[Fetched] = []
         for resource in RESOURCES:
             lost = next((one for one in done if not one.is_reached), None)
-            done.append(replace(lost, resource=resource.name) if lost else _fetch(cluster, resource, folder))
+            done.append(
+                replace(lost, resource=resource.name) if lost else _fetch(cluster, resource, folder, scrubber)
+            )
     except OSError as problem:
         raise StoreError(f"{folder}: {problem.strerror}; is it writable, is there space?") from problem
     return done
@@ -106,17 +110,23 @@ def named(resource: Resource, page: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield {"apiVersion": resource.api_version, "kind": resource.kind, **item}
 
 
+def without_people(value: dict[str, Any], scrubber: Scrubber | None) -> dict[str, Any]:
+    """An object as a redacted store may have it: messages and annotations can name who did something."""
+    scrubbed: dict[str, Any] = value if scrubber is None else scrubber.scrubbed(value)
+    return scrubbed
+
+
 def metadata(value: dict[str, Any]) -> dict[str, Any]:
     """An object's or list's metadata; empty when it is none."""
     found = value.get("metadata")
     return found if isinstance(found, dict) else {}
 
 
-def _fetch(cluster: Cluster, resource: Resource, folder: Path) -> Fetched:
+def _fetch(cluster: Cluster, resource: Resource, folder: Path, scrubber: Scrubber | None) -> Fetched:
     path = folder / f"kubectl-get-{resource.plural}.json"
     for limit in LIMITS:
         try:
-            return _write(cluster, resource, limit, path)
+            return _write(cluster, resource, limit, path, scrubber)
         except ApiRefusedError as problem:
             if problem.status == GONE and limit != LIMITS[-1]:
                 continue
@@ -131,7 +141,9 @@ def _refused(resource: Resource, problem: ApiRefusedError) -> Fetched:
     return Fetched(NAME, resource.name, is_reached=problem.status != 0, denied=denied, message=str(problem))
 
 
-def _write(cluster: Cluster, resource: Resource, limit: int, path: Path) -> Fetched:
+def _write(
+    cluster: Cluster, resource: Resource, limit: int, path: Path, scrubber: Scrubber | None
+) -> Fetched:
     """One List, page by page, in kubectl's words."""
     seen_at: datetime | None = None
     count = 0
@@ -140,7 +152,7 @@ def _write(cluster: Cluster, resource: Resource, limit: int, path: Path) -> Fetc
         for page in pages(cluster, resource, limit):
             seen_at = seen_at or datetime.now(UTC)
             for item in named(resource, page):
-                file.write((b",\n" if count else b"\n") + compact(listed(item)))
+                file.write((b",\n" if count else b"\n") + compact(without_people(listed(item), scrubber)))
                 count += 1
         file.write(b'\n],"kind":"List","metadata":{"resourceVersion":""}}\n')
     return Fetched(

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pipeline.model import EventKind
-from pipeline.timeline import pod_drain
+from pipeline.timeline import keep_alive, pod_drain
 from pipeline.timeline.base import Findings
 from pipeline.timeline.kubernetes_fields import (
     SOURCE,
@@ -150,7 +150,7 @@ class _Pod:
         values = {"name": self.name, "labels": json.dumps(labels_of(self.record), sort_keys=True)}
         if grace_of(self.spec.get("terminationGracePeriodSeconds")) is not None:
             values["termination_grace_period_s"] = f"{self._grace_s():g}"
-        values |= pod_drain.settings(self.spec)
+        values |= pod_drain.settings(self.spec) | keep_alive.settings(self.spec)
         for setting, value in values.items():
             self.findings.setting(resource, setting, value, source=SOURCE, valid_from=created_at)
 

@@ -7,6 +7,8 @@ bulk. What the parsers read stays as the API server gave it: redacted or not, an
 from collections.abc import Mapping
 from typing import Any
 
+from pipeline.timeline import keep_alive
+
 _IN_POD_SPEC = frozenset(
     {"volumes", "imagePullSecrets", "affinity", "tolerations", "topologySpreadConstraints"}
 )
@@ -30,9 +32,9 @@ def lean(value: Mapping[str, Any]) -> dict[str, Any]:
     """A copy of an object without secrets and bulk; wrong types pass through untouched.
 
     Left out: the fields that managers own; annotations other than those of load balancers, endpoints and
-    Karpenter; of containers ``env``, ``envFrom``, ``command``, ``args``, mounts, commands and
-    headers of probes and hooks, and the messages with which they ended; of pods volumes, pull secrets and
-    scheduling rules; of nodes their images and volumes.
+    Karpenter; of containers ``env``, ``envFrom``, ``command``, ``args`` (but for a keep-alive timeout, see
+    `keep_alive`), mounts, commands and headers of probes and hooks, and the messages with which they ended;
+    of pods volumes, pull secrets and scheduling rules; of nodes their images and volumes.
     """
     kept = dict(value)
     _change(kept, "metadata", _metadata)
@@ -81,7 +83,7 @@ def _pod_spec(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _container(value: dict[str, Any]) -> dict[str, Any]:
-    kept = _without(value, _IN_CONTAINER)
+    kept = _without(value, _IN_CONTAINER) | keep_alive.lean(value)
     for key in _HOOKS:
         if key in kept:
             kept[key] = _pruned(kept[key], _IN_PROBE)

@@ -23,8 +23,9 @@ from pipeline.timeline.kubernetes_api import (
     Resource,
     lines,
 )
-from pipeline.timeline.kubernetes_fetch import LIMITS, metadata, named, pages
+from pipeline.timeline.kubernetes_fetch import LIMITS, metadata, named, pages, without_people
 from pipeline.timeline.kubernetes_redact import lean
+from pipeline.timeline.redact import Scrubber
 from pipeline.timeline.watch_journal import Journal
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class ResourceWatch:
         journal: where to.
         stop: set when it is time to end.
         say: takes a sentence about what a person should know.
+        scrubber: takes people out of what is written; None: only what workloads keep secret is left out.
     """
 
     cluster: Cluster
@@ -63,6 +65,7 @@ class ResourceWatch:
     journal: Journal
     stop: threading.Event
     say: Say
+    scrubber: Scrubber | None = None
     denied: str | None = field(default=None, init=False)
     """Verb and resource that are refused."""
     gaps: int = field(default=0, init=False)
@@ -189,7 +192,7 @@ class ResourceWatch:
             for value in named(self.resource, page):
                 uid, at = _identity(value)
                 if is_whole or self._seen.get(uid) != at:
-                    self.journal.write("ADDED", lean(value))
+                    self._write("ADDED", value)
                 listed[uid] = at
             self.journal.flush()
             if self.stop.is_set():
@@ -276,11 +279,14 @@ class ResourceWatch:
                 self._observe(datetime.now(UTC))
             return
         if self._seen.pop(uid, None) != at and not self._is_expiry(change):
-            self.journal.write(change, lean(value))
+            self._write(change, value)
         self._seen[uid] = at
         if len(self._seen) > MOST_SEEN:
             del self._seen[next(iter(self._seen))]
         self._version = at or self._version
+
+    def _write(self, change: str, value: dict[str, Any]) -> None:
+        self.journal.write(change, without_people(lean(value), self.scrubber))
 
     def _is_expiry(self, change: str) -> bool:
         """An Event that is deleted has only expired: no news."""

@@ -34,6 +34,15 @@ def thrown_away(lake: Lake, settings: Settings) -> Redaction | None:
     return Redaction("truncate") if settings.redact or _own_mode(lake) else None
 
 
+def without_store(settings: Settings) -> Redaction | None:
+    """How what is recorded outside a store is redacted.
+
+    Raises:
+        ConfigError: the key is missing, too short or cannot be read.
+    """
+    return _redaction(settings.redact, settings)
+
+
 def _own_mode(lake: Lake) -> Mode | None:
     rule = lake.redaction_rule
     return None if rule is None else _MODES[rule.mode]

@@ -16,6 +16,7 @@ from pipeline.timeline.base import Problem
 from pipeline.timeline.collection import Collection
 from pipeline.timeline.folder import read_timeline
 from pipeline.timeline.kubernetes_fetch import Fetched, fetch
+from pipeline.timeline.redact import Scrubber
 from pipeline.usecases import live, privacy
 from pipeline.usecases.incident import Question, attach_logs
 
@@ -75,7 +76,7 @@ def snapshot(
     with Lake.open(settings.store) as lake:
         redaction = privacy.fill(lake, settings)
     collections = _ask_aws(settings, load_balancer, window, folder / "aws", redaction) if aws else []
-    listed, problems = _ask_cluster(settings, folder / "kubernetes", wanted=cluster)
+    listed, problems = _ask_cluster(settings, folder / "kubernetes", redaction, wanted=cluster)
     if not folder.exists():
         return Snapshot(folder, 0, collections, listed, problems)
     found = read_timeline(folder, redaction=redaction)
@@ -100,14 +101,15 @@ def _ask_aws(
 
 
 def _ask_cluster(
-    settings: Settings, folder: Path, *, wanted: bool | None
+    settings: Settings, folder: Path, redaction: Redaction | None, *, wanted: bool | None
 ) -> tuple[Sequence[Fetched], list[Problem]]:
     if wanted is False:
         return (), []
     from pipeline.timeline.kubernetes_api import Cluster  # noqa: PLC0415 - only who asks need wait for it
 
     try:
-        listed = fetch(Cluster(settings.kube_context), folder)
+        scrubber = None if redaction is None else Scrubber(redaction)
+        listed = fetch(Cluster(settings.kube_context), folder, scrubber)
     except ConfigError:
         if wanted or settings.kube_context:
             raise

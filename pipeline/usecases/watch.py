@@ -11,8 +11,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pipeline.errors import SourceError, StoreError, UsageError
+from pipeline.redaction import Redaction
 from pipeline.timeline.kubernetes_api import RESOURCES, Cluster
 from pipeline.timeline.kubernetes_watch import WHOLE_AGAIN, ResourceWatch
+from pipeline.timeline.redact import Scrubber
 from pipeline.timeline.watch_journal import Journal, expire
 
 EXPIRE_EVERY_S = 600.0
@@ -47,6 +49,7 @@ def watch(
     keep: timedelta,
     stop: threading.Event,
     say: Callable[[str], None],
+    redaction: Redaction | None = None,
 ) -> Watched:
     """Watch all resources until ``stop`` is set or the duration is over.
 
@@ -57,6 +60,7 @@ def watch(
         keep: closed files older than this are deleted.
         stop: ends the watch; set by this function when a thread fails.
         say: takes a sentence about what a person should know.
+        redaction: how people are taken out of what is recorded; None: not at all.
 
     Raises:
         SourceError: the API server cannot be reached, or nothing at all may be listed.
@@ -69,9 +73,10 @@ def watch(
             "--keep is at least 2d: all objects are written once a day, and have to be in what is kept"
         )
     cluster = Cluster(context)
+    scrubber = None if redaction is None else Scrubber(redaction)
     with _alone(folder):
         watches = [
-            ResourceWatch(cluster, one, Journal(folder, one, cluster.fingerprint), stop, say)
+            ResourceWatch(cluster, one, Journal(folder, one, cluster.fingerprint), stop, say, scrubber)
             for one in RESOURCES
         ]
         threads = [threading.Thread(target=one.run, name=one.resource.plural, daemon=True) for one in watches]

@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 import pytest
+from jsonschema import Draft4Validator  # type: ignore[import-untyped] # ships no types
 
 from pipeline.model import ATTRIBUTIONS
 
@@ -380,3 +381,13 @@ def test_a_reader_that_leaves_early_is_no_defect() -> None:
         run.stdout.close()
         assert b"defect" not in run.stderr.read()
     assert run.returncode == 0
+
+
+def test_the_audit_of_the_demo_as_sarif_obeys_oasis_schema(tmp_path: Path) -> None:
+    to = tmp_path / "audit.sarif"
+    run = forensics("audit", *LOGS, *TIMELINE, "-q", "--format", "sarif", "--output", str(to))
+    assert run.returncode == 0, run.stderr
+    schema = json.loads((ROOT / "fixtures" / "sarif" / "sarif-schema-2.1.0.json").read_text(encoding="utf-8"))
+    log = json.loads(to.read_text(encoding="ascii"))
+    Draft4Validator(schema, format_checker=Draft4Validator.FORMAT_CHECKER).validate(log)
+    assert len(log["runs"][0]["results"]) > 3

@@ -12,6 +12,7 @@ from pipeline.model import ATTRIBUTIONS, KEEPALIVE_ESTIMATES, LIFETIMES, REQUEST
 from tests.support.incident import FIRST, table
 
 GROUP = "arn:aws:elasticloadbalancing:eu-west-1:111122223333:targetgroup/web-30080/943f017f100becff"
+BALANCER = "app/shop/50dc6c495c0c9188"
 ADDRESS = "10.0.1.20"
 MINUTE = int(FIRST.timestamp()) // 60
 
@@ -25,6 +26,7 @@ _TARGET_GROUP: Mapping[str, Any] = {
     "deregistration_delay_s": 300.0,
     "health_check_interval_s": 10.0,
     "unhealthy_threshold": 2.0,
+    "protocol_version": "HTTP1",
 }
 
 
@@ -34,6 +36,7 @@ class AuditTables:
 
     group: Row = field(default_factory=dict)
     scoped: dict[str, str] = field(default_factory=dict)
+    of_balancer: dict[str, str] = field(default_factory=dict)
     settings: list[Row] = field(default_factory=list)
     lifetimes: list[Row] = field(default_factory=list)
     attributions: list[Row] = field(default_factory=list)
@@ -71,7 +74,7 @@ class AuditTables:
         engine.attach("settings", table(SETTINGS, self.settings))
         engine.attach("keepalive_estimates", table(KEEPALIVE_ESTIMATES, self.keepalive))
         engine.attach("target_groups", pa.Table.from_pylist([{**_TARGET_GROUP, **self.group}]))
-        engine.attach("scoped_settings", _scoped(self.scoped))
+        engine.attach("scoped_settings", _scoped({GROUP: self.scoped, BALANCER: self.of_balancer}))
         engine.attach("pair_minutes", _minutes())
         engine.attach("service_ports", pa.Table.from_pylist(self.service_ports, schema=_SERVICE_PORTS))
         engine.attach("requests", table(REQUESTS, [_answer(took) for took in self.answers_s]))
@@ -88,9 +91,13 @@ _SCOPED_COLUMNS: dict[str, pa.DataType] = {
 }
 
 
-def _scoped(values: Mapping[str, str]) -> pa.Table:
+def _scoped(values: Mapping[str, Mapping[str, str]]) -> pa.Table:
     always = {"valid_from": FIRST.replace(year=1970), "valid_to": FIRST.replace(year=2200)}
-    rows = [{"scope": GROUP, "setting": name, "value": value, **always} for name, value in values.items()]
+    rows = [
+        {"scope": scope, "setting": name, "value": value, **always}
+        for scope, settings in values.items()
+        for name, value in settings.items()
+    ]
     return pa.Table.from_pylist(rows, schema=pa.schema(_SCOPED_COLUMNS))
 
 
@@ -98,6 +105,7 @@ def _minutes() -> pa.Table:
     rows = [
         {
             "minute": MINUTE + number,
+            "elb": BALANCER,
             "target_group_arn": GROUP,
             "target_ip": ADDRESS,
             "target_port": 30080,

@@ -25,6 +25,7 @@ from pipeline.model import ATTRIBUTIONS, TABLES
 from pipeline.report.facts import Summary
 from pipeline.report.formats import JSON_SCHEMA
 from pipeline.schedule import Mail, Nightly
+from pipeline.timeline import keep_alive
 from pipeline.timeline.aws_apis import APIS, LOOKUP, S3_ACTIONS, budget
 from pipeline.timeline.cloudtrail_calls import CALLS
 from pipeline.timeline.kubernetes_api import RESOURCES, VERBS
@@ -270,17 +271,33 @@ def cluster_role() -> str:
 
 
 def kubernetes_page() -> str:
-    """docs/kubernetes.md with the ClusterRole's rules."""
+    """docs/kubernetes.md with the ClusterRole's rules and the options that declare a keep-alive timeout."""
     text = (ROOT / "docs" / "kubernetes.md").read_text(encoding="utf-8")
+    text = _with_block(text, "keep-alive", _keep_alive_options())
     return re.sub(r"(?s)(\nrules:\n).*?(---\n)", lambda m: m[1] + cluster_role() + m[2], text, count=1)
+
+
+def _with_block(text: str, name: str, block: str) -> str:
+    """A page with another block between its marks."""
+    before, _, rest = text.partition(f"<!-- {name} -->\n")
+    return f"{before}<!-- {name} -->\n{block}\n<!-- /{name} -->{rest.partition(f'<!-- /{name} -->')[2]}"
+
+
+def _keep_alive_options() -> str:
+    """Every option, its unit, and where its server documents it."""
+    lines = [
+        f"| `{option.name}` | {'s' if option.unit_s == 1.0 else 'ms'}"
+        f"{', or with a unit (`20s`, `1500ms`)' if option.has_units else ''} | {option.source} |"
+        for option in (*keep_alive.ARGUMENTS, *keep_alive.VARIABLES)
+    ]
+    return "\n".join(["| option | number in | documented in |", "|---|---|---|", *lines])
 
 
 def timeline_page() -> str:
     """docs/timeline.md with its budget and its policy."""
     text = (ROOT / "docs" / "timeline.md").read_text(encoding="utf-8")
     for name, block in {"budget": _budget(), "permissions": f"```json\n{_policy()}```"}.items():
-        before, _, rest = text.partition(f"<!-- {name} -->\n")
-        text = f"{before}<!-- {name} -->\n{block}\n<!-- /{name} -->{rest.partition(f'<!-- /{name} -->')[2]}"
+        text = _with_block(text, name, block)
     return text
 
 
@@ -318,8 +335,7 @@ def operations_page() -> str:
     """docs/operations.md with its settings and its metrics."""
     text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     for name, block in {"settings": _nightly_settings(), "metrics": _metrics()}.items():
-        before, _, rest = text.partition(f"<!-- {name} -->\n")
-        text = f"{before}<!-- {name} -->\n{block}\n<!-- /{name} -->{rest.partition(f'<!-- /{name} -->')[2]}"
+        text = _with_block(text, name, block)
     return text
 
 

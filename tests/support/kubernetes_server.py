@@ -46,6 +46,7 @@ class FakeCluster:
         piece: bytes written at a time, with a pause after each; 0: as they are.
         repeats: a watch that resumes is told the change at its version once more.
         longest_watch_s: the server ends watches early.
+        token: what the kubeconfig identifies itself with.
     """
 
     forbidden: set[str] = field(default_factory=set)
@@ -55,6 +56,7 @@ class FakeCluster:
     piece: int = 0
     repeats: bool = False
     longest_watch_s: float = 3600.0
+    token: str = "not-a-secret"  # noqa: S105 - as it says
     asked: list[Asked] = field(default_factory=list)
     agents: set[str] = field(default_factory=set)
     tokens: set[str] = field(default_factory=set)
@@ -133,7 +135,7 @@ class FakeCluster:
                     "kind": "Config",
                     "clusters": [{"name": n, "cluster": {"server": url}} for n, url in clusters.items()],
                     "contexts": [{"name": n, "context": {"cluster": n, "user": "u"}} for n in clusters],
-                    "users": [{"name": "u", "user": {"token": "not-a-secret"}}],
+                    "users": [{"name": "u", "user": {"token": self.token}}],
                     "current-context": "nowhere",
                 }
             )

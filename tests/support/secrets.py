@@ -141,11 +141,11 @@ def write_timeline(folder: Path) -> None:
     """CloudTrail as a trail and as the event history tell it, and the cluster's audit log."""
     folder.mkdir(parents=True, exist_ok=True)
     trail = [
-        _record("DeregisterTargets", "assumed-role/Admin/" + TOLD["CloudTrail session"], 1),
-        _record("RegisterTargets", "user/" + TOLD["CloudTrail user"], 2),
+        record_of("DeregisterTargets", "assumed-role/Admin/" + TOLD["CloudTrail session"], 1),
+        record_of("RegisterTargets", "user/" + TOLD["CloudTrail user"], 2),
     ]
     (folder / "trail.json").write_text(json.dumps({"Records": trail}))
-    looked_up = _record("DeregisterTargets", "user/" + TOLD["looked-up user"], 3)
+    looked_up = record_of("DeregisterTargets", "user/" + TOLD["looked-up user"], 3)
     looked_up["sourceIPAddress"] = PASSED_OVER["looked-up address"]
     entry = {
         "EventId": "3",
@@ -159,7 +159,8 @@ def write_timeline(folder: Path) -> None:
     (folder / "filter-log-events.json").write_text(json.dumps(audit_page()))
 
 
-def _record(name: str, who: str, number: int) -> dict[str, Any]:
+def record_of(name: str, who: str, number: int) -> dict[str, Any]:
+    """A record of CloudTrail that a person left."""
     p = PASSED_OVER
     group = "arn:aws:elasticloadbalancing:eu-west-1:111122223333:targetgroup/web-30080/943f017f100becff"
     return {

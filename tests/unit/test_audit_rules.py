@@ -1,10 +1,15 @@
 """Every audit rule: a setting that breaks it, the nearest one that does not, and what it costs."""
 
 import json
+import re
 import shlex
 from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
+from jsonschema import Draft4Validator  # type: ignore[import-untyped] # ships no types
 
 from pipeline.attribute import causes, findings
 from pipeline.attribute.findings import Finding
@@ -12,6 +17,13 @@ from pipeline.engine.duckdb import Engine
 from pipeline.report import audit
 from tests.support import hostile
 from tests.support.audit_tables import ADDRESS, GROUP, AuditTables
+from tests.support.incident import FIRST
+
+ROOT = Path(__file__).resolve().parents[2]
+SARIF = Draft4Validator(
+    json.loads((ROOT / "fixtures" / "sarif" / "sarif-schema-2.1.0.json").read_text(encoding="utf-8")),
+    format_checker=Draft4Validator.FORMAT_CHECKER,
+)
 
 Spoil = Callable[[AuditTables], None]
 
@@ -109,6 +121,30 @@ def keepalive(timeout_s: float, verdict: str = "estimated") -> Spoil:
     return spoil
 
 
+def declares(
+    seconds: str, option: str = "--timeout-keep-alive", uid: str = "u", joined_at: datetime = FIRST
+) -> Spoil:
+    """A pod with a declared keep-alive, behind a load balancer that keeps connections for a minute."""
+
+    def spoil(tables: AuditTables) -> None:
+        tables.group["target_type"] = "ip"
+        tables.of_balancer["idle_timeout.timeout_seconds"] = "60"
+        pod = {"lifetime_id": uid, "kind": "pod", "private_ip": ADDRESS, "pod_uid": uid}
+        tables.lifetimes.append({**pod, "joined_at": joined_at})
+        tables.set(f"pod/{uid}", "keep_alive_timeout_s", seconds)
+        tables.set(f"pod/{uid}", "keep_alive_option", option)
+
+    return spoil
+
+
+def of_keepalive(*spoils: Spoil) -> Finding | None:
+    """The finding about keep-alive that some settings make together."""
+    tables = AuditTables()
+    for spoil in spoils:
+        spoil(tables)
+    return next((one for one in found(tables) if one.rule.id == "keepalive_below_idle_timeout"), None)
+
+
 def pre_stop(sleep_s: str) -> Spoil:
     def spoil(tables: AuditTables) -> None:
         grace("330")(tables)
@@ -176,6 +212,69 @@ def test_the_keep_alive_to_set_outlasts_the_load_balancer() -> None:
     )
 
 
+def test_a_declared_keep_alive_is_told_as_declared_where_the_log_cannot_tell() -> None:
+    for estimate in ((), (keepalive(6.0, verdict="cannot_tell"),)):
+        one = of_keepalive(declares("5"), *estimate)
+        assert one is not None
+        assert (one.current, one.wanted) == ("5", "65")
+        assert one.evidence == (
+            "the newest pods declare that they close after 5 s (--timeout-keep-alive), "
+            "which the log cannot tell; the load balancer keeps connections for 60 s"
+        )
+
+
+def test_beside_an_inferred_keep_alive_the_declared_one_agrees_or_not() -> None:
+    same, other, alone = (
+        of_keepalive(keepalive(6.0), *more) for more in ((declares("5"),), (declares("75"),), ())
+    )
+    assert same is not None
+    assert other is not None
+    assert alone is not None
+    assert "declare" not in alone.evidence
+    assert same.evidence == alone.evidence + "; the pods declare 5 s (--timeout-keep-alive)"
+    assert other.evidence == (
+        alone.evidence + "; the pods declare 75 s (--timeout-keep-alive), which is not what the log shows"
+    )
+    assert same.current == other.current == "6"
+
+
+def without(**columns: object) -> Spoil:
+    return lambda tables: tables.group.update(columns)
+
+
+@pytest.mark.parametrize(
+    "spoils",
+    [
+        (declares("75"),),
+        (declares("61"),),
+        (declares("soon"),),
+        (declares("5"), keepalive(75.0)),
+        (declares("5"), without(target_type="instance")),
+        (declares("5"), without(protocol_version="GRPC")),
+        (declares("5"), without(requests=20_001)),
+        (declares("5"), lambda tables: tables.of_balancer.clear()),
+        (declares("5", joined_at=FIRST + timedelta(days=1)),),
+        (declares("5", "--keep-alive"),),
+        (declares("5", uid="old"), declares("75", uid="new", joined_at=FIRST + timedelta(minutes=2))),
+    ],
+)
+def test_a_declared_keep_alive_that_proves_nothing_is_no_finding(spoils: tuple[Spoil, ...]) -> None:
+    assert of_keepalive(*spoils) is None
+
+
+@pytest.mark.parametrize(
+    "spoils",
+    [
+        (declares("60"),),
+        (declares("5"), without(requests=20_000)),
+        (declares("5", "--keep-alive"), keepalive(6.0, verdict="cannot_tell")),
+        (declares("75", uid="old"), declares("5", uid="new", joined_at=FIRST + timedelta(minutes=2))),
+    ],
+)
+def test_its_nearest_neighbours_are(spoils: tuple[Spoil, ...]) -> None:
+    assert of_keepalive(*spoils) is not None
+
+
 def test_a_finding_counts_the_errors_of_its_own_group_and_causes_only() -> None:
     tables = AuditTables()
     health_check_every(30.0)(tables)
@@ -238,6 +337,46 @@ def test_sarif_lists_all_rules_and_places_every_result() -> None:
     for result in run["results"]:
         assert result["level"] in {"error", "warning", "note"}
         assert result["locations"][0]["logicalLocations"][0]["fullyQualifiedName"]
+
+
+def sarif(results: list[Finding]) -> dict[str, Any]:
+    """A log of findings, after OASIS' own schema took it."""
+    log: dict[str, Any] = json.loads(audit.as_sarif(results, findings.rules()))
+    SARIF.validate(log)
+    return log
+
+
+def test_sarif_of_every_rule_hit_at_once_obeys_its_schema() -> None:
+    results: list[Finding] = []
+    for rule, (spoil, _) in CASES.items():
+        tables = AuditTables()
+        spoil(tables)
+        results += [one for one in found(tables) if one.rule.id == rule]
+    assert {one["ruleId"] for one in sarif(results)["runs"][0]["results"]} == set(CASES)
+
+
+def test_sarif_without_findings_obeys_its_schema() -> None:
+    assert sarif([])["runs"][0]["results"] == []
+
+
+def test_sarif_of_hostile_names_obeys_its_schema_and_gives_viewers_no_link_and_no_placeholder() -> None:
+    rule = findings.rules()[0]
+    hostile_text = f"{hostile.EVERYTHING} {{0}} [click](http://198.51.100.7)"
+    (result,) = sarif([Finding(rule, hostile_text, "1", "2", hostile_text, 0, 0.0)])["runs"][0]["results"]
+    shown = result["message"]["text"].replace("{{", "").replace("}}", "")
+    assert not re.search(r"[{}]|\]\(", shown)
+
+
+def test_the_schema_refuses_what_is_no_sarif() -> None:
+    log = sarif([])
+    log["runs"][0]["tool"]["driver"]["rules"][0]["defaultConfiguration"]["level"] = "fatal"
+    assert [error.message for error in SARIF.iter_errors(log)] == [
+        "'fatal' is not one of ['none', 'note', 'warning', 'error']"
+    ]
+
+
+def test_sarif_names_the_schema_that_it_obeys() -> None:
+    assert sarif([])["$schema"] == SARIF.schema["id"]
 
 
 def test_json_holds_the_change_for_every_tool() -> None:
