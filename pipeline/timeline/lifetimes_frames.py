@@ -8,8 +8,8 @@ import polars as pl
 from pipeline.model import LIFETIMES
 from pipeline.timeline.base import frame
 
-ORDER = ("occurred_at", "event_id")
-"""Total order of events: whatever order files were read in, the same event comes first."""
+ORDER = ("occurred_at", "uncertainty_s", "source", "event_id")
+"""Total order of events: whatever order files were read in, the same one comes first, of one instant the surest."""
 
 FIRST_NEWS, LAST_NEWS, OWNER = "first_news_at", "last_news_at", "owner"
 FIRST_SOURCE, FIRST_EVENT = "first_news_source", "first_news_event_id"
@@ -41,7 +41,7 @@ def pick(events: pl.DataFrame, by: Sequence[str], rank: pl.Expr, *, latest: bool
         latest: prefer the latest of equal rank.
     """
     ranked = events.with_columns(rank.alias("rank_")).filter(pl.col("rank_").is_not_null())
-    descending = [False, latest, False]
+    descending = [False, latest, *(False for _ in ORDER[1:])]
     return (
         ranked.sort("rank_", *ORDER, descending=descending)
         .unique(by, keep="first", maintain_order=True)

@@ -74,7 +74,7 @@ def _on_other_addresses(lives: pl.DataFrame, owned: pl.DataFrame, sighted: set[s
 def _numbered(owned: pl.DataFrame) -> pl.DataFrame:
     """Events with the number of the life they belong to: a join after a leave opens the next one."""
     rank = pl.when(is_kind(*OPENING)).then(0).when(is_kind(*HARD_END)).then(2).otherwise(1)
-    rows = owned.sort(OWNER, "occurred_at", rank, "event_id").with_columns(
+    rows = owned.sort(OWNER, ORDER[0], rank, *ORDER[1:]).with_columns(
         is_kind(*HARD_END).cum_sum().over(OWNER).alias("ends"),
         is_kind(K.TARGET_DEREGISTERED).cum_sum().over(OWNER).alias("withdrawals"),
     )

@@ -28,6 +28,13 @@ def node_life(end: float | None = None) -> list[Row]:
     return rows if end is None else [*rows, event("instance_terminated", end, instance_id=INSTANCE)]
 
 
+@pytest.mark.parametrize("ids", [("a", "b"), ("b", "a")])
+def test_of_two_records_of_one_instant_the_surest_counts(ids: tuple[str, str]) -> None:
+    told = [pod("pod_scheduled", 0, "u-1", uncertainty_s) for uncertainty_s in (2.0, 1.0)]
+    rows = lifetimes([{**one, "event_id": own} for one, own in zip(told, ids, strict=True)])
+    assert only(rows, kind="pod")["joined_uncertainty_s"] == 1.0
+
+
 def test_a_pod_lives_from_its_placement_to_its_exit_on_its_node() -> None:
     rows = lifetimes(
         [
