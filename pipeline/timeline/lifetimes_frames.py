@@ -9,7 +9,7 @@ from pipeline.model import LIFETIMES
 from pipeline.timeline.base import frame
 
 ORDER = ("occurred_at", "uncertainty_s", "source", "event_id")
-"""Total order of events: whatever order files were read in, the same one comes first, of one instant the surest."""
+"""Total order of events, whatever order files were read in; of one instant the surest comes first."""
 
 FIRST_NEWS, LAST_NEWS, OWNER = "first_news_at", "last_news_at", "owner"
 FIRST_SOURCE, FIRST_EVENT = "first_news_source", "first_news_event_id"
