@@ -24,7 +24,7 @@ unit: $(VENV)/developer browser programs
 
 # Everything that needs more than a few minutes.
 test-long: $(VENV)/developer browser programs
-	$(BIN)/pytest -n 3 --dist worksteal -m "not spark"
+	LONG_SUITES=1 $(BIN)/pytest -n 3 --dist worksteal -m "not spark"
 
 # Both engines give the same: every query of sql/, the bundled incident, ingest, and a cluster of a master and two
 # workers on loopback that loses one of them. Some ten minutes; pyspark (450 MB) and Java 17 are installed.

@@ -180,6 +180,7 @@ def assert_sound(soak: Soak) -> None:
     assert sum(journal.totals.values()) >= sum(soak.days.errors.values())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("soak", [(6, IN_A_ROW)], indirect=True)
 def test_six_nights_of_which_five_fail_equal_one_big_run(
     soak: Soak, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

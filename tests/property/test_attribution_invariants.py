@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pipeline.attribute import causes
 from pipeline.attribute.waterfall import TERMS, waterfall
 from tests.support import small_world
+from tests.support.depth import deep
 
 SHAPES = sorted(small_world.SHAPES)
 CAUSES = causes.load()
@@ -69,7 +70,7 @@ cases = st.fixed_dictionaries(
     }
 )
 MARGIN = 0.05
-few = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+few = settings(max_examples=deep(6, 24), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @few

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from pipeline.usecases.scoring import read_truth
 from tests.support import tiny_world
+from tests.support.depth import deep
 
 WORLDS = (
     "mixed_hard",
@@ -27,7 +28,7 @@ WORLDS = (
 )
 worlds = st.tuples(st.sampled_from(WORLDS), st.integers(1, 3))
 few = settings(
-    max_examples=4,
+    max_examples=deep(2, 8),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
     phases=(Phase.explicit, Phase.reuse, Phase.generate),  # a world is nothing that could be made smaller
