@@ -19,6 +19,7 @@ from pipeline.timeline.shapes import (
     INSTANCE_ID,
     Record,
     address,
+    every_text,
     instant,
     nested,
     objects,
@@ -82,17 +83,7 @@ def _add(
 
 def _instance_ids(value: object) -> list[str]:
     """Every instance id within a value, however it is wrapped, each once."""
-    found: dict[str, None] = {}
-    waiting = [value]
-    while waiting:
-        current = waiting.pop()
-        if isinstance(current, dict):
-            waiting.extend(current.values())
-        elif isinstance(current, list):
-            waiting.extend(current)
-        elif isinstance(current, str):
-            found.update(dict.fromkeys(INSTANCE_ID.findall(current)))
-    return sorted(found)
+    return sorted({one for words in every_text(value) for one in INSTANCE_ID.findall(words)})
 
 
 def _run_instances(call: Call, findings: Findings) -> None:
