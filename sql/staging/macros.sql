@@ -17,6 +17,14 @@ create or replace macro is_of_place(arn, account, region) as (
 -- Whether two addresses can be of one VPC; where either VPC is unknown they can.
 create or replace macro may_share_vpc(vpc, other) as coalesce(vpc = other, true);
 
+-- An IPv4 address as a number, so that addresses of one block have one quotient; NULL for any other.
+create or replace macro ipv4_number(address) as (
+    try_cast(split_part(address, '.', 1) as bigint) * 16777216
+    + try_cast(split_part(address, '.', 2) as bigint) * 65536
+    + try_cast(split_part(address, '.', 3) as bigint) * 256
+    + try_cast(split_part(address, '.', 4) as bigint)
+);
+
 -- Whole minutes since 1970, the key for joins by nearness.
 create or replace macro minute_of(instant) as epoch_us(instant) // 60000000;
 

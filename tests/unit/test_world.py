@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from fixtures.world.addresses import reuse_addresses
+from fixtures.world.addresses import give_addresses
 from fixtures.world.balancer import Outcome
 from fixtures.world.cluster import World
 from fixtures.world.pools import Connection, Pool
@@ -241,7 +241,7 @@ def test_the_balancer_takes_the_freshest_or_the_oldest_idle_connection() -> None
 
 def test_no_two_living_pods_or_nodes_share_an_address() -> None:
     world = SCENARIOS["draining_ip"](1)
-    reuse_addresses(world)
+    give_addresses(world)
     holders: dict[str, list[tuple[float, float]]] = {}
     for pod in (p for s in world.services for p in s.pods):
         holders.setdefault(pod.ip, []).append((pod.created_at, pod.removed_at))
