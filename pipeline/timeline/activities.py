@@ -16,6 +16,7 @@ SOURCE = "autoscaling"
 
 _INSTANCE = re.compile(r"\b(i-[0-9a-f]{8,17})\b")
 _UNSERVED = frozenset({"Failed", "Cancelled"})
+_LOST = frozenset({"ec2_gone", "ec2_unhealthy"})
 _DRAINING = frozenset(
     {"WaitingForELBConnectionDraining", "WaitingForConnectionDraining", "MidLifecycleAction"}
 )
@@ -155,7 +156,7 @@ def _is_graceful(activity: Activity) -> bool | None:
     """True when seen draining or held by a hook; False when EC2 had already lost it; else unknown."""
     if activity.status in _DRAINING or "Connection Draining" in activity.description:
         return True
-    return False if cause_class(activity.cause) == "ec2_unhealthy" else None
+    return False if cause_class(activity.cause) in _LOST else None
 
 
 def _add_move(activity: Activity, findings: Findings) -> None:

@@ -16,6 +16,7 @@ _CLASSES = tuple(
         ("elb_unhealthy", r"ELB system health check failure"),
         ("spot", r"spot .*?interrupt"),
         ("rebalance", r"rebalanc|balance instances in zones|balancing the group's zones"),
+        ("ec2_gone", r"EC2 health check indicating it has been (?:terminated|stopped)"),
         ("ec2_unhealthy", r"in response to an? EC2 (?:health check|instance status check)"),
         ("user_unhealthy", r"user health-check"),
         ("replace_unhealthy", r"unhealthy instance needing to be replaced"),
@@ -28,6 +29,7 @@ _CLASSES = tuple(
 _REASONS = {
     "instance_refresh": "refresh",
     "elb_unhealthy": "unhealthy",
+    "ec2_gone": "gone",
     "ec2_unhealthy": "unhealthy",
     "user_unhealthy": "unhealthy",
     "replace_unhealthy": "unhealthy",
@@ -66,7 +68,10 @@ def cause_class(cause: str) -> str:
 
 
 def reason(cause: str, *, is_launch: bool) -> str:
-    """The coarse reason: ``scale_in`` or ``scale_out``, ``refresh``, ``unhealthy``, ``spot``, ..."""
+    """The coarse reason: ``scale_in`` or ``scale_out``, ``refresh``, ``unhealthy``, ``spot``, ...
+
+    ``gone``: somebody else had terminated or stopped it before Auto Scaling did anything.
+    """
     name = cause_class(cause)
     if name in _CAPACITY_DRIVEN:
         return "scale_out" if is_launch else "scale_in"

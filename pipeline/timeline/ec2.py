@@ -63,6 +63,7 @@ def _reservation(document: Document, reservation: Record, ref: str, findings: Fi
             continue
         _add_addresses(instance, instance_id, ref, findings)
         _add_end(document, instance, instance_id, ref, findings)
+        _setting(document, findings, instance_id, "lifecycle", _lifecycle(instance))
         zone = text(instance, "Placement", "AvailabilityZone")
         if zone is not None:
             _setting(document, findings, instance_id, "availability_zone", zone)
@@ -102,12 +103,16 @@ def _instance_columns(instance: Record) -> dict[str, Any]:
             word
             for word in (
                 text(instance, "InstanceType"),
-                text(instance, "InstanceLifecycle") or "on-demand",
+                _lifecycle(instance),
                 text(instance, "Placement", "AvailabilityZone"),
             )
             if word
         ),
     }
+
+
+def _lifecycle(instance: Record) -> str:
+    return text(instance, "InstanceLifecycle") or "on-demand"
 
 
 def _launched(

@@ -10,10 +10,12 @@ from pipeline.timeline.lifetimes_addresses import not_backwards, one_after_the_o
 from pipeline.timeline.lifetimes_frames import OWNER, canonical, is_kind, lifetimes_like
 from pipeline.timeline.lifetimes_identity import NODE_KINDS, address_in_name
 from pipeline.timeline.lifetimes_interfaces import holdings, with_hosts
+from pipeline.timeline.lifetimes_linked import linked
 from pipeline.timeline.lifetimes_logs import SIGHTINGS, inferred, refined, spans_of, target_types
 from pipeline.timeline.lifetimes_nodes import node_lives
 from pipeline.timeline.lifetimes_pods import pod_lives
 from pipeline.timeline.lifetimes_services import with_services
+from pipeline.timeline.lifetimes_spot import spot_instances
 
 
 def reconcile(events: pl.DataFrame, settings: pl.DataFrame, sightings: pl.DataFrame) -> pl.DataFrame:
@@ -34,14 +36,15 @@ def reconcile(events: pl.DataFrame, settings: pl.DataFrame, sightings: pl.DataFr
     about_pods = _is_about_pods(events, settings)
     spans = spans_of(sightings.select(SIGHTINGS.names()).cast(SIGHTINGS), settings)
     sighted = set(spans.filter(pl.col("kind") == "node")["private_ip"])
-    nodes = node_lives(events.filter(is_kind(*NODE_KINDS) & ~about_pods), sighted)
+    of_nodes = events.filter(is_kind(*NODE_KINDS) & ~about_pods)
+    nodes = node_lives(of_nodes, sighted, spot_instances(of_nodes, settings))
     nodes = with_vpc(lifetimes_like(nodes))
     held = holdings(events, settings)
     pods = with_services(pod_lives(events.filter(about_pods), settings, nodes, held), settings)
     lives = with_vpc(pl.concat([nodes, lifetimes_like(pods)]))
     shared = set(nodes["private_ip"].drop_nulls())
     lives = refined(one_after_the_other(lives, shared), spans)
-    lives = pl.concat([lives, lifetimes_like(with_hosts(inferred(spans, lives), held, nodes))])
+    lives = linked(lives, lifetimes_like(with_hosts(inferred(spans, lives), held, nodes)))
     return _finished(not_backwards(one_after_the_other(lives, shared)))
 
 

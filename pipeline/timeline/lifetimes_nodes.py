@@ -17,6 +17,7 @@ from pipeline.timeline.lifetimes_frames import (
     seconds,
 )
 from pipeline.timeline.lifetimes_identity import HARD_END, OPENING, with_owner
+from pipeline.timeline.lifetimes_spot import Spot
 
 LIFE = (OWNER, "life")
 
@@ -33,12 +34,13 @@ GRACE_S = 20.0
 _KILLS = (K.INSTANCE_TERMINATED, K.INSTANCE_STOPPED)
 
 
-def node_lives(events: pl.DataFrame, sighted: set[str]) -> pl.DataFrame:
+def node_lives(events: pl.DataFrame, sighted: set[str], spot: Spot) -> pl.DataFrame:
     """One row per node and life; a further one per address of it besides the primary that is ``sighted``.
 
     Args:
         events: events about nodes, unique, with the schema of `events`.
         sighted: addresses of instance targets in the access log (it may show a secondary address).
+        spot: instances that EC2 may take back, or says it took.
 
     Returns:
         Columns of `lifetimes` as far as they are known, and the working columns; times UTC.
@@ -55,7 +57,7 @@ def node_lives(events: pl.DataFrame, sighted: set[str]) -> pl.DataFrame:
         lives = lives.join(part, on=LIFE, how="left")
     lives = lives.join(_names(owned), on=OWNER, how="left")
     owned = owned.join(lives.select(*LIFE, "joined_at", "left_at", "left_uncertainty_s"), on=LIFE)
-    for part in (_ready(owned), _drained(owned), _reasons(owned)):
+    for part in (_ready(owned), _drained(owned), _reasons(owned, spot)):
         lives = lives.join(part, on=LIFE, how="left")
     lives = pl.concat([lives, _on_other_addresses(lives, owned, sighted)])
     owner = pl.format("{}#{}", OWNER, "life").alias(OWNER)
@@ -195,12 +197,17 @@ def _drained(owned: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _reasons(owned: pl.DataFrame) -> pl.DataFrame:
-    """Why it left, and whether it was drained first."""
+def _reasons(owned: pl.DataFrame, spot: Spot) -> pl.DataFrame:
+    """Why it left, and whether it was drained first.
+
+    A Spot instance that was gone before Auto Scaling did anything was taken back, unless a record tells who
+    terminated it.
+    """
+    instance_id = pl.col("instance_id")
     at, left_at, reason = pl.col("occurred_at"), pl.col("left_at"), pl.col("reason")
     near = at >= left_at - seconds(IMPAIRED_BEFORE_LEAVE_S)
     told = reason.filter(
-        is_kind(K.TERMINATION_STARTED, K.INSTANCE_TERMINATED, K.NODE_LEFT) & (reason != "other")
+        is_kind(K.TERMINATION_STARTED, K.INSTANCE_TERMINATED, K.NODE_LEFT) & ~reason.is_in(["other", "gone"])
     )
     withdrawn_at = at.filter(
         is_kind(K.TARGET_DEREGISTERED) & (at >= left_at - seconds(DRAIN_BEFORE_LEAVE_S))
@@ -209,9 +216,13 @@ def _reasons(owned: pl.DataFrame) -> pl.DataFrame:
         owned.sort(*ORDER)
         .group_by(LIFE, maintain_order=True)
         .agg(
-            (is_kind(K.SPOT_INTERRUPTED) | (reason == "spot")).any().alias("spot"),
+            (is_kind(K.SPOT_INTERRUPTED) | (reason == "spot") | instance_id.is_in(spot.reclaimed))
+            .any()
+            .alias("spot"),
+            ((reason == "gone").any() & instance_id.is_in(spot.leased).any()).alias("taken"),
             ((reason == "unhealthy") | (is_kind(K.INSTANCE_IMPAIRED) & near)).any().alias("unhealthy"),
             told.drop_nulls().first().alias("told"),
+            (is_kind(*_KILLS) & (pl.col("source") == "cloudtrail")).any().alias("killed"),
             is_kind(K.INSTANCE_STOPPED).any().alias("stopped"),
             is_kind(*HARD_END).any().alias("ended"),
             is_kind(K.TARGET_DEREGISTERED).any().alias("withdrawn"),
@@ -230,6 +241,7 @@ def _left_reason() -> pl.Expr:
         pl.when(pl.col("spot")).then(pl.lit("spot"))
         .when(pl.col("unhealthy")).then(pl.lit("unhealthy"))
         .when(pl.col("told").is_not_null()).then(pl.col("told"))
+        .when(pl.col("taken") & ~pl.col("killed")).then(pl.lit("spot"))
         .when(pl.col("stopped")).then(pl.lit("stopped"))
         .when(pl.col("ended")).then(pl.lit("terminated"))
         .when(pl.col("withdrawn")).then(pl.lit("deregistered"))

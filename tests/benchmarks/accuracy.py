@@ -16,11 +16,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
+from scipy.stats import binomtest
 
 from fixtures.world.run import generate
 from fixtures.world.scenarios import SCENARIOS
 from pipeline import config
 from pipeline.attribute import causes
+from pipeline.attribute.verdicts import CEILINGS
 from pipeline.usecases.incident import Question, investigate
 from tests.benchmarks import accuracy_page, judged, nearest_event, rules_only
 
@@ -63,6 +65,7 @@ def report(scenarios: list[str], seeds: list[int], shown: int) -> Iterator[str]:
         yield from _scenario(scenario, rows, shown)
     everything = pl.concat(runs)
     yield from _groups(everything)
+    yield from _ceilings(everything)
     yield from _shortfalls(everything)
     yield from _causes(everything)
 
@@ -157,6 +160,19 @@ def _mean_of_scenarios(rows: pl.DataFrame) -> str:
         macro_f1 = sum(one.macro_f1 for one in scores) / len(scores)
         words.append(f"{name} {accuracy:.3f} right, F1 {macro_f1:.3f}")
     return f"every scenario the same weight: {'; '.join(words)}"
+
+
+def _ceilings(rows: pl.DataFrame) -> Iterator[str]:
+    """Per ceiling (docs/model.md, part 4), how often a cause that was named for a target group was right."""
+    ceiling = {cause.id: cause.ceiling for cause in causes.load()}
+    told = judged.named(rows).with_columns(pl.col("said").replace_strict(ceiling).alias("ceiling"))
+    yield from ("", "causes named, once per cluster and target group")
+    for word, highest in CEILINGS.items():
+        acts = told.filter(pl.col("ceiling") == word)["is_right"]
+        if len(acts):
+            span = binomtest(int(acts.sum()), len(acts)).proportion_ci(0.95)
+            share = f"{acts.mean():.3f} ({span.low:.3f} to {span.high:.3f})"
+            yield f"  ceiling {word:7s}{highest:5.2f}: right {acts.sum()} of {len(acts)}, {share}"
 
 
 def _target(name: str, value: float, bound: float, *, at_most: bool = False) -> str:

@@ -33,6 +33,7 @@ JUDGES = ("", "nearest_", "rules_")
 """Prefixes of the columns of the tool and of the two baselines."""
 _EDGES = np.array([0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0001])
 _BAR = 40
+_HALF = 0.5
 
 
 def prepared(joined: pl.DataFrame, catalogue: set[str]) -> pl.DataFrame:
@@ -99,6 +100,18 @@ def acts(rows: pl.DataFrame, judge: str = "") -> Acts:
         votes.sort("errors", "sure", f"{judge}said", descending=[True, True, False]).group_by("act").first()
     )
     return Acts(first.height, int((first["wanted"] == first[f"{judge}said"]).sum()))
+
+
+def named(rows: pl.DataFrame) -> pl.DataFrame:
+    """Causes that the tool named: one row per simulated cluster, target group and cause.
+
+    Returns:
+        ``said``, ``errors`` and ``is_right``: whether most of these errors have that cause.
+    """
+    told = rows.filter(~pl.col("said").is_in([*BY_THE_LINE, *NAMELESS]))
+    return told.group_by("scenario", "seed", "target_group_arn", "said").agg(
+        pl.len().alias("errors"), (pl.col("right").mean() > _HALF).alias("is_right")
+    )
 
 
 def taken_by_events(rows: pl.DataFrame, judge: str = "") -> tuple[int, int]:

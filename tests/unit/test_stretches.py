@@ -116,6 +116,36 @@ def test_a_zone_is_known_from_the_machine_the_address_or_its_interface(engine: E
     assert ("10.0.0.3", "eu-west-1b", "10.0.0.3") in zones_of(engine)
 
 
+@pytest.mark.parametrize(
+    ("machines", "zone"),
+    [
+        # Subnets of 256 addresses: the blocks of 512 span two zones.
+        ({"10.0.0.200": "a", "10.0.1.7": "b"}, "a"),
+        ({"10.0.0.200": "a", "10.0.1.7": "b", "10.0.2.7": "a"}, "a"),
+        ({"10.0.0.200": "a", "10.0.0.129": "b"}, None),  # 10.0.0.1 lies with neither
+        ({"10.0.0.200": "a", "10.0.0.201": "b"}, None),  # no block is of one zone
+        ({"10.0.2.7": "a", "10.0.3.7": "b"}, None),  # nothing is known of its block
+        ({"10.0.0.200": "a", "10.0.1.7": "a"}, None),  # of which zones there are more, nothing is known
+        ({"fd00::1": "a", "10.0.1.7": "b"}, None),
+    ],
+)
+def test_an_address_that_no_source_places_is_of_the_zone_of_its_block(
+    engine: Engine, machines: dict[str, str], zone: str | None
+) -> None:
+    attach(engine, "target_minutes", minutes([(0, 1, 1, 0)]))
+    attach(engine, "target_groups", [{"target_group_arn": GROUP, "vpc_id": "vpc-1"}])
+    node: Row = {"kind": "node", "vpc_id": "vpc-1"}
+    attach(engine, "lifetimes", [{**node, "private_ip": ip, "instance_id": f"i-{ip}"} for ip in machines])
+    attach(engine, "events", [{**node, "event_id": "e", "kind": "instance_launched", "instance_id": "i-x"}])
+    told: Row = {"setting": "availability_zone", "source": "ec2"}
+    attach(
+        engine,
+        "settings",
+        [{**told, "resource": f"instance/i-{ip}", "value": one} for ip, one in machines.items()],
+    )
+    assert zones_of(engine) == ([("10.0.0.1", zone, None)] if zone else [])
+
+
 def zones_of(engine: Engine) -> list[tuple[object, ...]]:
     """Address, zone and machine of every target whose zone is known."""
     found = engine.frame("intermediate/target_zones").sort("target_ip")

@@ -70,9 +70,9 @@ def test_the_recorded_scale_in_is_told_with_decision_start_and_end() -> None:
             "an instance was taken out of service in response to an ELB system health check failure.",
         ),
         (
-            "ec2_unhealthy",
-            "unhealthy",
-            "taken out of service in response to an EC2 health check indicating it has been terminated.",
+            "ec2_gone",
+            "gone",
+            "in response to an EC2 health check indicating it has been terminated or stopped.",
         ),
         ("ec2_unhealthy", "unhealthy", "in response to a EC2 instance status checks failure."),
         ("user_unhealthy", "unhealthy", "taken out of service in response to a user health-check."),
@@ -170,6 +170,7 @@ def test_going_into_the_warm_pool_is_no_join_and_coming_from_it_is() -> None:
             {"Cause": "in response to an EC2 health check indicating it has been terminated or stopped."},
             False,
         ),
+        ({"Cause": "in response to an EC2 instance status check failure."}, False),
     ],
 )
 def test_a_termination_is_graceful_where_it_can_be_told(

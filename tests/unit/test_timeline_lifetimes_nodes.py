@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.lifetime_rows import Row, event, lifetimes, only, sight, since_noon
+from tests.support.lifetime_rows import Row, event, lifetimes, only, setting, sight, since_noon
 
 A, B = "i-0aaaaaaaaaaaaaaaa", "i-0bbbbbbbbbbbbbbbb"
 IP = "10.0.3.21"
@@ -218,6 +218,48 @@ def test_the_reason_of_a_leave(kind: str, at: float, reason: str) -> None:
         event("instance_terminated", 0, instance_id=A),
     ]
     assert only(lifetimes(rows))["left_reason"] == reason
+
+
+GONE = {"instance_id": A, "asg_name": "bulk-asg", "reason": "gone", "is_graceful": False}
+
+
+def of_instance(instance: str, name: str, value: str) -> Row:
+    return {**setting(f"instance/{instance}", name, value), "source": "ec2"}
+
+
+@pytest.mark.parametrize(
+    ("shown", "reason"),
+    [
+        ([of_instance(A, "lifecycle", "spot")], "spot"),
+        ([of_instance(A, "lifecycle", "on-demand")], "terminated"),
+        ([of_instance(B, "lifecycle", "spot")], "spot"),  # the one that replaced it, of the same group
+        ([of_instance(B, "lifecycle", "spot"), of_instance("i-0c", "lifecycle", "on-demand")], "terminated"),
+        ([of_instance(A, "state", "terminated Server.SpotInstanceTermination")], "spot"),
+        ([of_instance(A, "state", "terminated Client.UserInitiatedShutdown")], "terminated"),
+        ([], "terminated"),
+    ],
+)
+def test_a_spot_instance_that_was_gone_before_auto_scaling_acted_was_taken_back(
+    shown: list[Row], reason: str
+) -> None:
+    rows = [
+        launch(A, -5000, None, asg_name="bulk-asg"),
+        *(launch(one, 120, None, asg_name="bulk-asg") for one in (B, "i-0c")),
+        event("termination_started", 0, "autoscaling", **GONE),
+        event("node_left", 40, "autoscaling", 40.0, **GONE),
+    ]
+    row = only(lifetimes(rows, shown), instance_id=A)
+    assert (row["left_reason"], row["is_graceful"]) == (reason, False)
+
+
+def test_a_spot_instance_that_somebody_terminated_was_not_taken_back() -> None:
+    rows = [
+        launch(A, -5000),
+        event("instance_terminated", -30, instance_id=A),
+        event("node_left", 40, "autoscaling", 40.0, **GONE),
+    ]
+    row = only(lifetimes(rows, [of_instance(A, "lifecycle", "spot")]))
+    assert row["left_reason"] == "terminated"
 
 
 def test_maintenance_long_before_the_leave_is_no_drain() -> None:

@@ -253,6 +253,17 @@ def test_no_two_living_pods_or_nodes_share_an_address() -> None:
         assert all(a[1] < b[0] for a, b in pairwise(ordered))
 
 
+def test_a_pod_has_an_address_of_its_nodes_zone() -> None:
+    world = SCENARIOS["mixed_platform"](1)
+    give_addresses(world)
+    zones: dict[str, set[str]] = {}
+    for pod in (p for s in world.services for p in s.pods):
+        third = int(pod.ip.split(".")[2])
+        zones.setdefault(str(third // 16), set()).add(pod.node.zone)
+    assert len(zones) == 3
+    assert all(len(some) == 1 for some in zones.values())
+
+
 def test_snapshots_forget_what_is_gone(mixed: Path) -> None:
     snapshot = json.loads((mixed / "timeline" / "kubectl-get-all.json").read_text())
     present = {i["metadata"]["name"] for i in snapshot["items"] if i["kind"] == "Pod"}
