@@ -9,7 +9,8 @@
 -- ///
 --
 -- The same silence as `scale_in`, but nobody asked for it: an interruption warning or a BidEvictedEvent names
--- the instance. A Spot node that vanished without either record is called `scale_in`.
+-- the instance, EC2 says so of the terminated one, or a Spot instance was gone before Auto Scaling acted and no
+-- record tells who terminated it. One that left in another way is called `scale_in`.
 
 select
     request_id,

@@ -168,11 +168,11 @@ def _ceilings(rows: pl.DataFrame) -> Iterator[str]:
     told = judged.named(rows).with_columns(pl.col("said").replace_strict(ceiling).alias("ceiling"))
     yield from ("", "causes named, once per cluster and target group")
     for word, highest in CEILINGS.items():
-        acts = told.filter(pl.col("ceiling") == word)["is_right"]
-        if len(acts):
-            span = binomtest(int(acts.sum()), len(acts)).proportion_ci(0.95)
-            share = f"{acts.mean():.3f} ({span.low:.3f} to {span.high:.3f})"
-            yield f"  ceiling {word:7s}{highest:5.2f}: right {acts.sum()} of {len(acts)}, {share}"
+        acts = told.filter(pl.col("ceiling") == word)["is_right"].to_list()
+        if acts:
+            span = binomtest(sum(acts), len(acts)).proportion_ci(0.95)
+            share = f"{sum(acts) / len(acts):.3f} ({span.low:.3f} to {span.high:.3f})"
+            yield f"  ceiling {word:7s}{highest:5.2f}: right {sum(acts)} of {len(acts)}, {share}"
 
 
 def _target(name: str, value: float, bound: float, *, at_most: bool = False) -> str:
