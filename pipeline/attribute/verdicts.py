@@ -21,9 +21,10 @@ TRUST_UNWATCHED = 0.85
 """The same where a source that could have shown another cause did not observe the instant."""
 TRUST_UNSEEN = 0.5
 """The same for a verdict that means "and no event explains it": an event may well have gone unseen."""
-CEILINGS: dict[Ceiling, float] = {"high": 1.0, "medium": 0.9, "low": 0.5}
+CEILINGS: dict[Ceiling, float] = {"high": 1.0, "medium": 0.95, "low": 0.5}
 """How often a cause is what its evidence seems to say, where the log and the timeline cannot prove it: its
-probability is scaled by this before causes are compared, and what that takes away goes to no other."""
+probability is scaled by this before causes are compared, and what that takes away goes to no other. Where
+the numbers come from: docs/model.md, part 4."""
 UPGRADE_NOTE = "; a WebSocket upgrade that failed (others on its path were opened)"
 CERTAIN_CLASSES = ("target_answered", "lambda")
 """Classes in which the line itself names the cause."""

@@ -41,26 +41,45 @@ def linked(lives: pl.DataFrame, silent: pl.DataFrame) -> pl.DataFrame:
 
 
 def _pairs(lives: pl.DataFrame, silent: pl.DataFrame) -> pl.DataFrame:
-    """Lives without an address and silences that fit each other and nothing else."""
-    gone = lives.filter(
-        (pl.col("kind") == "node") & pl.col("private_ip").is_null() & pl.col("left_at").is_not_null()
-    ).select(OWNER, "vpc_id", "joined_at", "left_at", pl.col("left_uncertainty_s").fill_null(0.0))
-    fell_silent = silent.filter((pl.col("kind") == "node") & pl.col("left_at").is_not_null()).select(
-        pl.col(OWNER).alias("seen_owner"),
-        pl.col("vpc_id").alias("seen_vpc"),
-        pl.col("private_ip").alias("seen_ip"),
-        pl.col(FIRST_NEWS).alias("seen_from"),
-        pl.col(LAST_NEWS).alias("seen_left_at"),
-        pl.col("left_uncertainty_s").alias("seen_spacing_s"),
+    """Lives without an address and silences of which each is the only one that the other can be."""
+    blur = pl.duration(microseconds=pl.col("left_uncertainty_s").fill_null(0.0) * 1e6)
+    gone = (
+        _left(lives)
+        .filter(pl.col("private_ip").is_null())
+        .select(
+            OWNER,
+            "vpc_id",
+            "joined_at",
+            (pl.col("left_at") - blur - seconds(NOTICED_S)).alias("earliest"),
+            (pl.col("left_at") + blur + seconds(CLOCKS_S)).alias("latest"),
+        )
     )
-    blur = pl.duration(microseconds=pl.col("left_uncertainty_s") * 1e6)
-    left_at, seen_at = pl.col("left_at"), pl.col("seen_left_at")
-    fits = (
-        (seen_at >= left_at - blur - seconds(NOTICED_S))
-        & (seen_at <= left_at + blur + seconds(CLOCKS_S))
-        & (pl.col("seen_from") >= pl.col("joined_at") - seconds(LAUNCHED_S)).fill_null(value=True)
-        & (pl.col("vpc_id") == pl.col("seen_vpc")).fill_null(value=True)
+    fell_silent = (
+        _left(silent)
+        .select(
+            pl.col(OWNER).alias("seen_owner"),
+            pl.col("vpc_id").alias("seen_vpc"),
+            pl.col("private_ip").alias("seen_ip"),
+            pl.col(FIRST_NEWS).alias("seen_from"),
+            pl.col(LAST_NEWS).alias("seen_left_at"),
+            pl.col("left_uncertainty_s").alias("seen_spacing_s"),
+        )
+        .sort("seen_left_at", "seen_owner")
     )
-    both = gone.join(fell_silent, how="cross").filter(fits)
-    alone = (pl.len().over(OWNER) == 1) & (pl.len().over("seen_owner") == 1)
-    return both.filter(alone).select(OWNER, "seen_owner", "seen_ip", "seen_left_at", "seen_spacing_s")
+    seen_at, earliest, latest = fell_silent["seen_left_at"], gone["earliest"], gone["latest"]
+    first = seen_at.search_sorted(earliest, side="left")
+    is_only = seen_at.search_sorted(latest, side="right") - first == 1
+    rivals = earliest.sort().search_sorted(seen_at, side="right") - latest.sort().search_sorted(
+        seen_at, side="left"
+    )
+    both = pl.concat([gone.filter(is_only), fell_silent[first.filter(is_only)]], how="horizontal")
+    one_each = rivals.gather(first.filter(is_only)) == 1
+    fits = (pl.col("seen_from") >= pl.col("joined_at") - seconds(LAUNCHED_S)).fill_null(value=True) & (
+        pl.col("vpc_id") == pl.col("seen_vpc")
+    ).fill_null(value=True)
+    found = both.filter(one_each & fits)
+    return found.select(OWNER, "seen_owner", "seen_ip", "seen_left_at", "seen_spacing_s")
+
+
+def _left(lives: pl.DataFrame) -> pl.DataFrame:
+    return lives.filter((pl.col("kind") == "node") & pl.col("left_at").is_not_null())

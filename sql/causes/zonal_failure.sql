@@ -4,21 +4,44 @@
 -- statuses = [502, 504]
 -- rate = "episodic"
 -- ceiling = "medium"
--- needs = ["backgrounds", "gateway_errors", "target_zones", "zone_outages"]
+-- needs = ["backgrounds", "gateway_errors", "target_minutes", "target_zones", "zone_outages"]
 -- sources = []
 -- remedy = "Shift traffic away from the zone (Amazon Application Recovery Controller zonal shift, zonal_shift.config.enabled), keep load_balancing.cross_zone.enabled and enough targets in every zone; check AWS Health for the zone named in the evidence"
 -- ///
 --
--- Half of the machines of one zone fail at once, on three targets or more, while the other zones are clean or nearly so.
--- Nodes elsewhere that forward to pods in the zone fail with it, less often. One machine is no zone. Without an AWS Health
--- event never above medium.
+-- Half of the machines of one zone fail at once, on three targets or more, while the other zones are clean or nearly so,
+-- or while nobody there answers and the machines of the other zones do. Nodes elsewhere that forward to pods in the zone
+-- fail with it, less often. One machine is no zone. Without an AWS Health event never above medium.
 
 with
+
+asked_elsewhere as (
+
+    -- Each service has its own share of pods in the zone, and so fails through the other zones' nodes at its own.
+    select
+        zone_outages.outage_id,
+        target_minutes.target_group_arn,
+        sum(target_minutes.requests) as requests_elsewhere
+    from zone_outages
+    inner join target_minutes
+        on
+            zone_outages.elb = target_minutes.elb
+            and target_minutes.minute between zone_outages.first_minute and zone_outages.last_minute
+    inner join target_zones
+        on
+            target_minutes.target_group_arn = target_zones.target_group_arn
+            and target_minutes.target_ip = target_zones.target_ip
+            and zone_outages.zone != target_zones.zone
+    group by zone_outages.outage_id, target_minutes.target_group_arn
+
+),
 
 zonal as (
 
     select
         gateway_errors.request_id,
+        gateway_errors.target_group_arn,
+        asked_elsewhere.requests_elsewhere,
         gateway_errors.failure_class,
         gateway_errors.target_rate,
         gateway_errors.target_ip,
@@ -35,6 +58,10 @@ zonal as (
             gateway_errors.elb = zone_outages.elb
             and minute_of(gateway_errors.began_at) <= zone_outages.last_minute + 1
             and minute_of(gateway_errors.failed_at) >= zone_outages.first_minute
+    left join asked_elsewhere
+        on
+            zone_outages.outage_id = asked_elsewhere.outage_id
+            and gateway_errors.target_group_arn = asked_elsewhere.target_group_arn
     where
         gateway_errors.failure_class in (
             'closed_midway', 'closed_at_once', 'not_connected', 'connect_timeout', 'tls_timeout', 'no_answer'
@@ -64,11 +91,11 @@ lit as (
 
 select
     request_id,
-    outage_id || case when is_inside then '' else ' beyond' end as cluster_id,
+    outage_id || case when is_inside then '' else ' beyond ' || target_group_arn end as cluster_id,
     'all' as rate_group,
     cast(null as varchar) as event_id,
     cast(null as double) as lag_s,
-    cast(case when is_inside then requests else other_requests end as double) as exposure,
+    cast(case when is_inside then requests else coalesce(requests_elsewhere, 0) end as double) as exposure,
     0.0 as support,
     1.0 as class_share,
     cast(null as double) as prior_rate,
@@ -78,8 +105,7 @@ select
         -- A change that began it, or a crowd, explains more than a zone that fails by itself.
         * case
             when is_inside then 0.5
-            -- Each SYN that is sent again is led to a pod anew: four must have met the dark zone.
-            when failure_class in ('connect_timeout', 'tls_timeout') then 0.03 * 0.25
+            -- How often nodes elsewhere lead there hangs on where the pods are: their errors tell, by the rate.
             else 0.25
         end
         -- Who answers others meanwhile is not in the dark.

@@ -2,7 +2,8 @@
 -- its targets that were asked (on half, where it was three in four of its machines: in a few seconds not every
 -- target opens a connection), three or more, on two machines or more, at five times the share of errors that the
 -- other zones had, which took two fifths of the requests or more. One machine, or one target group, is no zone,
--- and where all zones fail, none did.
+-- and where all zones fail, none did. But where most pods of a service were in the zone, nodes elsewhere fail to
+-- reach them nearly as often: then the zone is told by its silence. Its machines answer nobody, the others do.
 
 with
 
@@ -51,6 +52,39 @@ by_zone as (
 
 ),
 
+silences as (
+
+    -- Machines that could not be connected to, and whether they answered others meanwhile.
+    select
+        gateway_errors.elb,
+        target_zones.zone,
+        minute_of(gateway_errors.began_at) as minute,
+        count(distinct target_zones.machine) filter (where gateway_errors.host_answers_meanwhile = 0) as dark,
+        count(distinct target_zones.machine) filter (where gateway_errors.host_answers_meanwhile > 0) as lit
+    from gateway_errors
+    inner join target_zones
+        on
+            gateway_errors.target_group_arn = target_zones.target_group_arn
+            and gateway_errors.target_ip = target_zones.target_ip
+    where gateway_errors.failure_class = 'connect_timeout'
+    group by gateway_errors.elb, target_zones.zone, minute_of(gateway_errors.began_at)
+
+),
+
+darkness as (
+
+    select
+        elb,
+        zone,
+        minute,
+        dark,
+        lit,
+        sum(dark) over (partition by elb, minute) - dark as other_dark,
+        sum(lit) over (partition by elb, minute) - lit as other_lit
+    from silences
+
+),
+
 suspect as (
 
     select
@@ -71,11 +105,20 @@ suspect as (
         on
             by_zone.elb = by_balancer.elb
             and by_zone.minute = by_balancer.minute
+    left join darkness
+        on
+            by_zone.elb = darkness.elb
+            and by_zone.zone = darkness.zone
+            and by_zone.minute = darkness.minute
     where
         by_zone.failing_machines >= 2
         and by_balancer.requests - by_zone.requests >= 0.4 * by_balancer.requests
         and by_zone.errors * (by_balancer.requests - by_zone.requests)
-        >= 5.0 * (by_balancer.errors - by_zone.errors) * by_zone.requests
+        >= case
+            when darkness.dark >= 3 * darkness.lit and darkness.other_lit >= 3 * darkness.other_dark then 1.0
+            else 5.0
+        end
+        * (by_balancer.errors - by_zone.errors) * by_zone.requests
 
 ),
 

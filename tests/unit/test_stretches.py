@@ -86,11 +86,41 @@ def test_a_zone_fails_as_a_whole_while_the_others_do_not(
         counts = [(m, n, 20, 2 if (m, n) == (5, 1) else errors) for m, n, _, errors in counts]
     attach(engine, "target_minutes", minutes(counts))
     attach(engine, "target_zones", ZONES)
+    attach(engine, "gateway_errors", unconnected({}))
     found = engine.frame("intermediate/zone_outages")
     assert found["zone"].to_list() == wanted
     if wanted:
         assert found.row(0, named=True)["first_minute"] == MINUTE + 5
         assert found.row(0, named=True)["last_minute"] == MINUTE + 6
+
+
+def unconnected(answers: dict[int, int]) -> list[Row]:
+    """Per target a connect that timed out in minute 5, and how many others its host answered meanwhile."""
+    error: Row = {"elb": ELB, "target_group_arn": GROUP, "failure_class": "connect_timeout"}
+    return [
+        {**error, "target_ip": f"10.0.0.{n}", "began_at": at(305.0), "host_answers_meanwhile": count}
+        for n, count in answers.items()
+    ] or [{**error, "target_ip": "10.0.9.9", "began_at": at(0.0), "host_answers_meanwhile": 0}]
+
+
+@pytest.mark.parametrize(
+    ("answering", "wanted"),
+    [
+        ((1, 2, 4, 5, 7, 8), ["a"]),  # nobody in zone a: most pods were there
+        ((), []),  # nobody anywhere: a filter before them all
+        ((0, 1, 2, 3, 4, 5, 6, 7, 8), []),  # everybody: a crowd
+        ((0, 1, 2, 4, 5, 7, 8), []),  # one of the zone's three answers
+        ((1, 4, 7), []),  # zone c is as dark
+    ],
+)
+def test_a_zone_that_most_pods_were_in_is_told_by_its_silence(
+    engine: Engine, answering: tuple[int, ...], wanted: list[str]
+) -> None:
+    counts = [(m, n, 20, (18 if n % 3 == 0 else 8) if m == 5 else 0) for m in range(10) for n in range(9)]
+    attach(engine, "target_minutes", minutes(counts))
+    attach(engine, "target_zones", ZONES)
+    attach(engine, "gateway_errors", unconnected({n: 5 if n in answering else 0 for n in range(9)}))
+    assert engine.frame("intermediate/zone_outages")["zone"].to_list() == wanted
 
 
 def test_a_zone_is_known_from_the_machine_the_address_or_its_interface(engine: Engine) -> None:
