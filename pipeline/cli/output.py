@@ -1,5 +1,6 @@
 """Results to standard output or a file, remarks to standard error."""
 
+import io
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -56,6 +57,17 @@ def sink(output: Path | None) -> Iterator[BinaryIO]:
         return
     with whole_file(output) as file:
         yield file
+
+
+@contextmanager
+def text_sink(output: Path | None) -> Iterator[TextIO]:
+    """The same for text."""
+    with sink(output) as to:
+        text = io.TextIOWrapper(to, encoding="utf-8", write_through=True)
+        try:
+            yield text
+        finally:
+            text.detach()  # else it would close what it writes to
 
 
 def remark_on(pulled: "PullSummary | None", problems: "list[Problem]", discovered: str | None = None) -> None:
