@@ -221,6 +221,7 @@ def _environment() -> Environment:
         "bounds": wording.bounds,
         "ratio": wording.ratio,
         "chance": wording.chance,
+        "placebo": wording.placebo,
         "group_name": group_name,
         "instant": wording.instant,
         "span": wording.span,
