@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import StoreError
 from pipeline.timeline import firehose
@@ -32,6 +32,9 @@ from pipeline.timeline.kubernetes_audit_fetch import LAG, NAME
 from pipeline.timeline.redact import Scrubber
 from pipeline.timeline.s3_prefix import S3Prefix
 from pipeline.timeline.scope import Scope
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 MISSING = "missing"
 """Fault of a question whose answer is somewhere else, or nowhere."""
@@ -96,7 +99,7 @@ class _Reading:
             self._lose(reached, _EVER)
         self._conclude()
 
-    def _wanted(self, client: Any) -> Iterator[Delivered]:  # noqa: ANN401 - no type stubs beyond the type checker's
+    def _wanted(self, client: "S3Client") -> Iterator[Delivered]:
         found = firehose.around(self.source, client, self.listing, self.since, self.until)
         if not self.scope.is_probe:
             return found
@@ -117,7 +120,7 @@ class _Reading:
         )
         return True
 
-    def _read(self, client: Any, found: Delivered) -> None:  # noqa: ANN401 - as above
+    def _read(self, client: "S3Client", found: Delivered) -> None:
         if found.size > MOST_BYTES:
             self._unusable(found, f"has {found.size:,} bytes, too many for an object of Firehose")
             return

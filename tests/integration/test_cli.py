@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 import pytest
-from jsonschema import Draft4Validator  # type: ignore[import-untyped] # ships no types
+from jsonschema import Draft4Validator
 
 from pipeline.model import ATTRIBUTIONS
 
