@@ -1,7 +1,7 @@
 """Do nights get slower, or the store larger, the longer the nightly run goes on? Prints, asserts nothing.
 
     python -m tests.benchmarks.nights
-    python -m tests.benchmarks.nights --nights 40 --keep 5d
+    python -m tests.benchmarks.nights --nights 40 --keep 10d
 
 Days are simulated, each with its own load balancer, late and repeated objects; nothing fails. Without --keep,
 as by default, nothing leaves the store. Processor time is the number to look at where others use the machine.
