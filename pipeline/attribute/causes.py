@@ -1,21 +1,15 @@
-"""The causes: one SQL file each, with a TOML header in its comments.
+"""The causes: one SQL file each, with a TOML header in its comments."""
 
-The header is shaped like Python's inline script metadata, so the standard library reads it and the file
-stays plain SQL.
-"""
-
-import re
-import tomllib
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Literal, get_args
 
 from pipeline import queries
+from pipeline.attribute import headers
 from pipeline.errors import QueryError
 
 RateKind = Literal["fixed", "per_event", "steady", "episodic", "triggered"]
 Ceiling = Literal["high", "medium", "low"]
-_HEADER = re.compile(r"^-- /// cause\n((?:-- .*\n)+)-- ///$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -66,12 +60,8 @@ def digest() -> str:
 
 
 def _read(name: str) -> Cause:
-    text = queries.read(name)
-    match = _HEADER.search(text)
-    if not match:
-        raise QueryError(f"sql/{name}.sql: no '-- /// cause' header")
+    header, doc = headers.read(name, "cause")
     try:
-        header = tomllib.loads("\n".join(line[3:] for line in match[1].splitlines()))
         cause = Cause(
             id=header["id"],
             title=header["title"],
@@ -80,21 +70,11 @@ def _read(name: str) -> Cause:
             needs=tuple(header["needs"]),
             sources=tuple(header["sources"]),
             remedy=header["remedy"],
-            doc=_comment_below(text[match.end() :]),
+            doc=doc,
             ceiling=header.get("ceiling", "high"),
         )
-    except (tomllib.TOMLDecodeError, KeyError) as problem:
-        raise QueryError(f"sql/{name}.sql: header: {problem}") from problem
-    words_known = cause.rate in get_args(RateKind) and cause.ceiling in get_args(Ceiling)
-    if f"causes/{cause.id}" != name or not words_known:
-        raise QueryError(f"sql/{name}.sql: header: id, rate or ceiling is off")
+    except KeyError as problem:
+        raise QueryError(f"sql/{name}.sql: header: {problem} is missing") from problem
+    if cause.rate not in get_args(RateKind) or cause.ceiling not in get_args(Ceiling):
+        raise QueryError(f"sql/{name}.sql: header: rate or ceiling is off")
     return cause
-
-
-def _comment_below(text: str) -> str:
-    lines = []
-    for line in text.strip().splitlines():
-        if not line.startswith("--"):
-            break
-        lines.append(line[2:].strip())
-    return " ".join(lines).strip()

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from pipeline.attribute.ratios import Ratio
 from pipeline.attribute.shape import Shape
+from pipeline.model import PLACEBO_LEVEL
 
 LEAST_INSIDE, LEAST_INCIDENTS = 5, 8
 """Incidents in windows, and in all, below which a lift is not called one."""
@@ -14,7 +15,6 @@ LEVEL = 0.05
 """False discovery rate over all checks (Benjamini-Hochberg)."""
 MOST_COVERED = 0.3
 """Windows over more than this share of the requests tell nothing by their timing."""
-_PLACEBO_LEVEL = 0.01
 _NO_LIFT_BELOW = 2.0
 """A rate ratio whose interval ends below this is called no lift."""
 
@@ -78,7 +78,7 @@ class Judged:
         if one.covered > MOST_COVERED:
             return "always_near"
         if self.q is not None and self.q <= LEVEL and ratio.inside >= LEAST_INSIDE:
-            is_shared = one.placebo < _PLACEBO_LEVEL and ratio.low <= one.placebo_ratio
+            is_shared = one.placebo < PLACEBO_LEVEL and ratio.low <= one.placebo_ratio
             return "common_driver" if is_shared else "lifted"
         return "no_lift" if ratio.high < _NO_LIFT_BELOW else "insufficient_data"
 
@@ -99,8 +99,8 @@ class Judged:
             "always_near": f"{one.covered:.0%} of the requests are near one of the {events}: "
             "that an error is near one too says nothing",
             "lifted": f"{follow} ({_measured(ratio)}){_timing(one.shape)}",
-            "common_driver": f"{follow} ({_measured(ratio)}), but placebos are lifted as well "
-            f"({_number(one.placebo_ratio)}): both may have one driver",
+            "common_driver": f"{follow} ({_measured(ratio)}), but failures also rise where these events "
+            f"can do nothing (rate ratio {_number(one.placebo_ratio)}): something else may be behind both",
         }[self.verdict]
 
 

@@ -111,9 +111,12 @@ def rules() -> list[Rule]:
 def find(engine: Engine) -> list[Finding]:
     """Every finding, those that explain most errors first.
 
+    Leaves the table `served_pods`, which several rules read, in the engine.
+
     Args:
         engine: with the tables of an attributed incident.
     """
+    engine.keep("served_pods", "intermediate/served_pods")
     attributions, groups = engine.table("attributions"), _groups_of_events(engine.table("lifetimes"))
     found = [
         _finding(rule, row, attributions, groups)

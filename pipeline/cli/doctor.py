@@ -7,9 +7,8 @@ import typer
 
 from pipeline import config
 from pipeline.cli import options as opt
+from pipeline.cli.exits import INCOMPLETE
 from pipeline.cli.output import console, sink
-
-INCOMPLETE = 6
 
 
 def doctor(
@@ -23,7 +22,7 @@ def doctor(
     cluster: Annotated[
         bool, typer.Option("--cluster/--no-cluster", help="Ask Kubernetes what it allows.")
     ] = False,
-    output_format: Annotated[opt.StoryFormat, typer.Option("--format", help="How to print.")] = "table",
+    output_format: opt.Format = "table",
     store: opt.Store = None,
 ) -> None:
     """What can be seen from here, which permission is missing, and what that costs.

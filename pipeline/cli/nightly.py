@@ -31,7 +31,7 @@ _AsOf = Annotated[
 _LogFormat = Annotated[
     LogFormat, typer.Option(help="Progress on standard error; auto: text on a terminal, else JSON lines.")
 ]
-_Format = Annotated[opt.StoryFormat, typer.Option("--format", help="Summary on standard output.")]
+_Format = Annotated[opt.TableOrJson, typer.Option("--format", help="Summary on standard output.")]
 
 
 def nightly(

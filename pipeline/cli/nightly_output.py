@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pipeline.cli.nightly import LogFormat
     from pipeline.ingest.pull import PullSummary
     from pipeline.usecases.nightly import Listener
-    from pipeline.usecases.nightly_summary import RunSummary, Stage, StageName
+    from pipeline.usecases.nightly_summary import DayAnswer, RunSummary, Stage, StageName
 
 _MARKS = {
     "done": "done",
@@ -104,7 +104,7 @@ def render(run: "RunSummary", to: Console) -> None:
             f"{one.errors:,}",
             f"{one.requests:,}",
             ", ".join(f"{cause} {errors:,}" for cause, errors in causes),
-            "; ".join(_remarks(one.exceeded, one.is_correction, one.is_incomplete)),
+            "; ".join(_remarks(one)),
         )
     if run.days:
         to.print(table)
@@ -120,7 +120,7 @@ def render(run: "RunSummary", to: Console) -> None:
         to.print("Done: no day has a new answer.", highlight=False)
 
 
-def _remarks(exceeded: list[str], is_correction: bool, is_incomplete: bool) -> list[str]:  # noqa: FBT001 - a row's parts
-    found = [f"above {text}" for text in exceeded]
-    found += ["corrected"] if is_correction else []
-    return [*found, "evidence incomplete"] if is_incomplete else found
+def _remarks(answer: "DayAnswer") -> list[str]:
+    found = [f"above {text}" for text in answer.exceeded]
+    found += ["corrected"] if answer.is_correction else []
+    return [*found, "evidence incomplete"] if answer.is_incomplete else found

@@ -7,15 +7,14 @@ import typer
 
 from pipeline.redaction import Mode
 
-OutputFormat = Literal["table", "json", "jsonl", "csv", "parquet", "md", "timesketch", "grafana"]
-"""How `attribute` prints its answer."""
+TableOrJson = Literal["table", "json"]
+_FORMAT = typer.Option("--format", help="How to print.")
 
-StoryFormat = Literal["table", "json"]
-"""How `explain` and `diff` print theirs."""
-
-AuditFormat = Literal["table", "json", "sarif"]
-"""How `audit` prints its findings."""
-
+VerdictFormat = Annotated[
+    Literal["table", "json", "jsonl", "csv", "parquet", "md", "timesketch", "grafana"], _FORMAT
+]
+FindingFormat = Annotated[Literal["table", "json", "sarif"], _FORMAT]
+Format = Annotated[TableOrJson, _FORMAT]
 Logs = Annotated[
     str | None,
     typer.Option(help="ALB access logs: s3://bucket/prefix, a folder, a file, or - for standard input."),
@@ -70,6 +69,7 @@ FailOn = Annotated[
     typer.Option(help="Exit code 3 for so many errors: 'scale_in>10', 'errors>=100'; again for more."),
 ]
 Output = Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")]
+Page = Annotated[Path, typer.Option(help="HTML file to write.")]
 Columns = Annotated[
     Literal["full", "lean"] | None,
     typer.Option(

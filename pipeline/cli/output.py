@@ -1,5 +1,6 @@
 """Results to standard output or a file, remarks to standard error."""
 
+import io
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -7,12 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TextIO
 
-from rich.console import Console
-
 from pipeline.report.safety import visible
 from pipeline.report.whole_file import whole_file
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from pipeline.ingest.pull import PullSummary
     from pipeline.timeline.base import Problem
     from pipeline.timeline.collection import Collection
@@ -23,18 +24,12 @@ _LOGIN = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://)[^/\s@]+@")
 _MOST_LAYOUTS = 5
 
 
-class _Console(Console):
-    """A console whose reader may leave: rich would end the run with the exit code of a defect."""
-
-    def on_broken_pipe(self) -> None:
-        """Leave it to who started the command."""
-        raise BrokenPipeError
-
-
-def console(to: TextIO | None = None) -> Console:
+def console(to: TextIO | None = None) -> "Console":
     """Standard output, or a file; colour only on a terminal that has it, NO_COLOR respected."""
+    from pipeline.cli.console import PipedConsole
+
     width = None if to is None else _FILE_WIDTH
-    return _Console(file=to, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
+    return PipedConsole(file=to, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
 
 
 def remark(text: str) -> None:
@@ -56,6 +51,17 @@ def sink(output: Path | None) -> Iterator[BinaryIO]:
         return
     with whole_file(output) as file:
         yield file
+
+
+@contextmanager
+def text_sink(output: Path | None) -> Iterator[TextIO]:
+    """The same for text."""
+    with sink(output) as to:
+        text = io.TextIOWrapper(to, encoding="utf-8", write_through=True)
+        try:
+            yield text
+        finally:
+            text.detach()  # else it would close what it writes to
 
 
 def remark_on(pulled: "PullSummary | None", problems: "list[Problem]", discovered: str | None = None) -> None:

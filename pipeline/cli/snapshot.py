@@ -6,9 +6,8 @@ import typer
 
 from pipeline import config
 from pipeline.cli import options as opt
+from pipeline.cli.exits import INCOMPLETE
 from pipeline.cli.output import remark_on, remark_on_collections
-
-INCOMPLETE = 6
 
 
 def snapshot(

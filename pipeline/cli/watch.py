@@ -10,10 +10,8 @@ import typer
 
 from pipeline import config
 from pipeline.cli import options as opt
+from pipeline.cli.exits import INCOMPLETE, INTERRUPTED
 from pipeline.cli.output import remark
-
-INCOMPLETE = 6
-INTERRUPTED = 130
 
 
 def watch(

@@ -179,7 +179,7 @@ class SparkEngine:
         if jvm is not None:
             folder = jvm.org.apache.hadoop.fs.Path(self._folder)
             is_recursive = True
-            folder.getFileSystem(context._jsc.hadoopConfiguration()).delete(folder, is_recursive)  # noqa: SLF001
+            folder.getFileSystem(context._jsc.hadoopConfiguration()).delete(folder, is_recursive)  # noqa: SLF001 - as above
 
     def _show(self, rows: DataFrame, name: str) -> None:
         rows.createOrReplaceTempView(name)

@@ -5,7 +5,13 @@ its ``-1`` in the three processing times is kept, because it says that a step ne
 ``docs/schema.md`` is generated from here.
 """
 
-from pipeline.model.findings import CHECKS, DOSE_RESPONSES, KEEPALIVE_ESTIMATES, KEEPALIVE_HAZARD
+from pipeline.model.findings import (
+    CHECKS,
+    DOSE_RESPONSES,
+    KEEPALIVE_ESTIMATES,
+    KEEPALIVE_HAZARD,
+    PLACEBO_LEVEL,
+)
 from pipeline.model.logs import CONNECTIONS, FIELD_LAYOUTS, HEALTH_CHECKS, OBJECTS, REJECTED_LINES, REQUESTS
 from pipeline.model.tables import EVER, INSTANT, REAL, SYMBOL, TEXT, WHOLE, Table, Window, column
 from pipeline.model.timeline import COVERAGE, EVENTS, LIFETIMES, METRICS, SETTINGS, EventKind
@@ -48,6 +54,7 @@ __all__ = [
     "LIFETIMES",
     "METRICS",
     "OBJECTS",
+    "PLACEBO_LEVEL",
     "REAL",
     "REJECTED_LINES",
     "REQUESTS",

@@ -43,6 +43,9 @@ KEEPALIVE_HAZARD = Table(
 )
 
 
+PLACEBO_LEVEL = 0.01
+"""A placebo with a smaller p-value rose."""
+
 CHECKS = Table(
     "checks",
     "cause with events × target group: do errors follow the events?",
@@ -63,7 +66,11 @@ CHECKS = Table(
             column("p_exact", REAL, "chance of as many near events if these did nothing", required=True),
             column("p_permutation", REAL, "the same with the events moved around the span", required=True),
             column(
-                "p_placebo", REAL, "the same where there can be no effect: should be large", required=True
+                "p_placebo",
+                REAL,
+                "the same where the events can do nothing (an hour before, other targets, the targets' own "
+                "answers); small: something else is at work at that time",
+                required=True,
             ),
             column("q", REAL, "false discovery rate over all checks; NULL: not testable"),
             column("attributable_errors", REAL, "errors that a lift accounts for, none twice; NULL: no lift"),

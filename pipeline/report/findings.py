@@ -14,8 +14,8 @@ def sections(trust: Trust) -> Iterator[tuple[str, list[str]]]:
     """Labels with their sentences; what has nothing to say is left out.
 
     A keep-alive timeout is told when it can be; a check when it contradicts an easy belief: nothing follows
-    the events, placebos are lifted as well, or errors follow at the wrong time; a number of nodes when
-    errors follow it.
+    the events, failures rise where these can do nothing, or errors follow at the wrong time; a number of
+    nodes when errors follow it.
     """
     timeouts = [str(row["sentence"]) for row in trust.keepalive if row["verdict"] == "estimated"]
     if timeouts:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import plotly.graph_objects as go  # type: ignore[import-untyped] # plotly ships no types
+import plotly.graph_objects as go
 
 from pipeline.errors import StoreError, UsageError
 from pipeline.report import colours
@@ -70,7 +70,7 @@ def write_images(charts: Sequence[Chart], folder: Path) -> list[Path]:
 
 async def _drawn(charts: Sequence[Chart]) -> dict[str, bytes]:
     """Images by file name."""
-    from kaleido import Kaleido  # type: ignore[import-untyped] # noqa: PLC0415 - an extra
+    from kaleido import Kaleido  # noqa: PLC0415 - an extra
 
     images: dict[str, bytes] = {}
     async with Kaleido(**_BROWSER) as browser:

@@ -18,7 +18,7 @@ from typing import Any
 import polars as pl
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
-from plotly.offline import get_plotlyjs  # type: ignore[import-untyped] # plotly ships no types
+from plotly.offline import get_plotlyjs
 
 from pipeline import queries
 from pipeline.engine import Engine
@@ -221,6 +221,7 @@ def _environment() -> Environment:
         "bounds": wording.bounds,
         "ratio": wording.ratio,
         "chance": wording.chance,
+        "placebo": wording.placebo,
         "group_name": group_name,
         "instant": wording.instant,
         "span": wording.span,

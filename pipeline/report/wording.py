@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from pipeline.model import PLACEBO_LEVEL
 from pipeline.report.facts import CauseRow, Neighbour
 
 LEADING = 3
@@ -37,6 +38,15 @@ def ratio(value: float | None) -> str:
 def chance(value: float) -> str:
     """A p-value or a false discovery rate."""
     return "<0.001" if value < 0.001 else f"{value:.2g}"  # noqa: PLR2004 - beyond, digits mean nothing
+
+
+def placebo(verdict: str, p_value: float) -> str:
+    """Did failures rise as well where the events can do nothing? Asked only of a rise near the events."""
+    if verdict == "common_driver":
+        return "rose about as much"
+    if verdict != "lifted":
+        return "–"
+    return "rose too, but less" if p_value < PLACEBO_LEVEL else "did not rise"
 
 
 def instant(moment: datetime) -> str:

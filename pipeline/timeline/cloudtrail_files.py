@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pipeline.errors import StoreError
 from pipeline.timeline import cloudtrail_fetch as history
@@ -20,6 +20,9 @@ from pipeline.timeline.collector import Collector
 from pipeline.timeline.redact import Scrubber
 from pipeline.timeline.s3_prefix import S3Prefix
 from pipeline.timeline.scope import Scope
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 SLACK = timedelta(hours=1)
 """So much later than its events a file may be delivered."""
@@ -81,7 +84,7 @@ def _fail(call: Call, kind: str, message: str) -> None:
 
 
 def _wanted(
-    client: Any,  # noqa: ANN401 - no type stubs beyond the type checker's
+    client: "S3Client",
     trail: S3Prefix,
     scope: Scope,
     region: str,
@@ -116,7 +119,7 @@ def _root(trail: S3Prefix) -> str:
     return f"{trail.prefix}/AWSLogs/" if trail.prefix else "AWSLogs/"
 
 
-def _accounts(client: Any, trail: S3Prefix, listing: Call) -> Iterator[str]:  # noqa: ANN401 - as above
+def _accounts(client: "S3Client", trail: S3Prefix, listing: Call) -> Iterator[str]:
     """Folders of accounts, those below an organisation's folder included."""
     for folder in trail.folders(client, listing, _root(trail)):
         if folder.rsplit("/", 2)[-2].startswith("o-"):
@@ -126,7 +129,7 @@ def _accounts(client: Any, trail: S3Prefix, listing: Call) -> Iterator[str]:  # 
 
 
 def _copy(
-    client: Any,  # noqa: ANN401 - as above
+    client: "S3Client",
     trail: S3Prefix,
     key: str,
     size: int,

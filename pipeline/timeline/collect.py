@@ -28,6 +28,7 @@ from pipeline.timeline import (
 from pipeline.timeline.aws_apis import budget
 from pipeline.timeline.collection import Collection, refuse_full
 from pipeline.timeline.collector import Collector, region_of_chain
+from pipeline.timeline.kubernetes_audit_objects import Looks
 from pipeline.timeline.redact import Scrubber
 from pipeline.timeline.s3_prefix import S3Prefix
 from pipeline.timeline.scope import Scope
@@ -90,7 +91,8 @@ def collect(scopes: Sequence[Scope], folder: Path, access: Access = CHAIN) -> li
         raise StoreError(f"{folder}: {problem.strerror}") from problem
     try:
         with ThreadPoolExecutor(_AT_ONCE) as beside:
-            records = list(beside.map(partial(_ask_all, access), scopes, folders))
+            looks = Looks() if len(scopes) > 1 else None
+            records = list(beside.map(partial(_ask_all, access, looks), scopes, folders))
         audit_logs.settle(access.audit_log_groups, records)
         _finish(records, folders, partial_folder, folder)
     finally:
@@ -114,7 +116,7 @@ def _finish(records: list[Collection], folders: list[Path], whole: Path, folder:
         raise StoreError(f"{folder}: {problem.strerror}; is there space?") from problem
 
 
-def _ask_all(access: Access, scope: Scope, folder: Path) -> Collection:
+def _ask_all(access: Access, looks: Looks | None, scope: Scope, folder: Path) -> Collection:
     """The load balancers first; then CloudTrail, which is slow, beside the others."""
     hours = (scope.until - scope.since).total_seconds() / 3600
     region = scope.region or region_of_chain()
@@ -146,7 +148,7 @@ def _ask_all(access: Access, scope: Scope, folder: Path) -> Collection:
                 for group in audit_logs.of_place(access.audit_log_groups, scope.account, region):
                     audit_logs.fetch(scope, ask, group)
                 for delivered in access.audit_log_objects:
-                    kubernetes_audit_objects.fetch(scope, ask, delivered)
+                    kubernetes_audit_objects.fetch(scope, ask, delivered, looks)
                 slow.result()
     finally:
         ask.close()

@@ -8,10 +8,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pipeline.timeline.collection import Call
 from pipeline.timeline.s3_prefix import S3Prefix
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 BUFFER = timedelta(minutes=15)
 """A stream waits so long at most: records of an object arrived that much after its oldest one."""
@@ -43,7 +46,7 @@ class Delivered:
 
 def around(
     source: S3Prefix,
-    client: Any,  # noqa: ANN401 - no type stubs beyond the type checker's
+    client: "S3Client",
     listing: Call,
     since: datetime,
     until: datetime,
@@ -62,7 +65,7 @@ def around(
                 yield found
 
 
-def oldest(source: S3Prefix, client: Any, listing: Call) -> datetime | None:  # noqa: ANN401 - as above
+def oldest(source: S3Prefix, client: "S3Client", listing: Call) -> datetime | None:
     """When the oldest object that is still there was begun."""
     years = f"{_root(source, client, listing)}2"
     for key, size in source.objects(client, listing, Prefix=years):
@@ -72,7 +75,7 @@ def oldest(source: S3Prefix, client: Any, listing: Call) -> datetime | None:  # 
     return None
 
 
-def _root(source: S3Prefix, client: Any, listing: Call) -> str:  # noqa: ANN401 - as above
+def _root(source: S3Prefix, client: "S3Client", listing: Call) -> str:
     """The prefix as the stream has it: Firehose puts no slash behind it, and people leave it out."""
     prefix = source.prefix
     if not prefix or prefix.endswith("/"):

@@ -203,7 +203,7 @@ def lines(response: "BaseHTTPResponse") -> Iterator[list[bytes]]:
 def _connect(context: str | None) -> "ApiClient":
     try:
         # A tenth of the command's start, and 75 MB that only this needs: an extra, imported when asked for.
-        from kubernetes import client, config  # noqa: PLC0415
+        from kubernetes import client, config  # noqa: PLC0415 - as above
     except ImportError as problem:
         raise ConfigError(
             "the Kubernetes client is not installed: pip install 'forensics[kubernetes]'"
@@ -219,9 +219,9 @@ def _connect(context: str | None) -> "ApiClient":
             and not any(Path(one).exists() for one in files)
             and "KUBERNETES_SERVICE_HOST" in os.environ
         ):
-            config.load_incluster_config(configuration)  # type: ignore[no-untyped-call]
+            config.load_incluster_config(configuration)  # type: ignore[no-untyped-call]  # it has no types
         else:
-            config.load_kube_config(_kubeconfig(), context, configuration)  # type: ignore[no-untyped-call]
+            config.load_kube_config(_kubeconfig(), context, configuration)  # type: ignore[no-untyped-call]  # it has no types
     except Exception as problem:
         what = f"context {context}" if context else "kubeconfig (KUBECONFIG or ~/.kube/config)"
         raise ConfigError(f"Kubernetes: {what} cannot be used: {_reason(problem)}") from problem

@@ -10,12 +10,14 @@ import io
 import json
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from threading import Lock
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import StoreError
 from pipeline.timeline import firehose
@@ -32,6 +34,9 @@ from pipeline.timeline.kubernetes_audit_fetch import LAG, NAME
 from pipeline.timeline.redact import Scrubber
 from pipeline.timeline.s3_prefix import S3Prefix
 from pipeline.timeline.scope import Scope
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 MISSING = "missing"
 """Fault of a question whose answer is somewhere else, or nowhere."""
@@ -52,14 +57,21 @@ _REGION_OF_EC2 = "us-east-1"
 """Where names of machines end in ``ec2.internal`` and name no region."""
 
 
-def fetch(scope: Scope, ask: Collector, source: S3Prefix) -> None:
+def fetch(scope: Scope, ask: Collector, source: S3Prefix, looks: "Looks | None" = None) -> None:
     """Copy the objects that tell of the window in the load balancers' account and region.
+
+    Args:
+        scope: load balancers and window.
+        ask: the collection that the objects belong to.
+        source: where they are.
+        looks: shared by all places that are asked about in one run, so that an object of another place is
+            downloaded for one of them only; None: there is one place.
 
     Raises:
         StoreError: the objects cannot be written.
     """
     try:
-        _Reading(scope, ask, source).run()
+        _Reading(scope, ask, source, looks).run()
     except OSError as problem:
         raise StoreError(f"{ask.folder}: {problem.strerror}; is there space?") from problem
 
@@ -67,12 +79,13 @@ def fetch(scope: Scope, ask: Collector, source: S3Prefix) -> None:
 class _Reading:
     """One prefix being read."""
 
-    def __init__(self, scope: Scope, ask: Collector, source: S3Prefix) -> None:
-        self.scope, self.ask, self.source = scope, ask, source
+    def __init__(self, scope: Scope, ask: Collector, source: S3Prefix, looks: "Looks | None") -> None:
+        self.scope, self.ask, self.source, self.looks = scope, ask, source, looks
         self.now = datetime.now(UTC)
         self.since, self.until = scope.since, min(scope.until, self.now)
         self.listing = ask.began(NAME, "s3:ListBucket", source.uri)
         self.getting = ask.began(NAME, "s3:GetObject", source.uri)
+        self.objects = 0
         self.bytes = 0
         self.instants: set[datetime] = set()
         self.lost: list[_Span] = []
@@ -96,7 +109,7 @@ class _Reading:
             self._lose(reached, _EVER)
         self._conclude()
 
-    def _wanted(self, client: Any) -> Iterator[Delivered]:  # noqa: ANN401 - no type stubs beyond the type checker's
+    def _wanted(self, client: "S3Client") -> Iterator[Delivered]:
         found = firehose.around(self.source, client, self.listing, self.since, self.until)
         if not self.scope.is_probe:
             return found
@@ -108,21 +121,22 @@ class _Reading:
 
     def _is_used_up(self, found: Delivered) -> bool:
         self.bytes += found.size
-        if self.getting.calls < MOST_OBJECTS and self.bytes <= MOST_BYTES_IN_ALL:
+        if self.objects < MOST_OBJECTS and self.bytes <= MOST_BYTES_IN_ALL:
             return False
         self.getting.fault = "budget"
         self.getting.message = (
-            f"only the first {self.getting.calls:,} objects were read, up to {found.arrived_at:%d %b %H:%M} "
+            f"only the first {self.objects:,} objects were read, up to {found.arrived_at:%d %b %H:%M} "
             "UTC; ask for a shorter time"
         )
         return True
 
-    def _read(self, client: Any, found: Delivered) -> None:  # noqa: ANN401 - as above
+    def _read(self, client: "S3Client", found: Delivered) -> None:
         if found.size > MOST_BYTES:
             self._unusable(found, f"has {found.size:,} bytes, too many for an object of Firehose")
             return
-        body = self.source.body(client, self.getting, found.key)
-        told = look(body, self.ask.scrubber)
+        self.objects += 1
+        read = partial(self._look, client, found)
+        told = read() if self.looks is None else self.looks.told(self.source, found, read)
         instants = told.instants_in(self.scope.account, self.ask.record.region, is_alone=self.scope.is_alone)
         if told.is_damaged:
             self._unusable(found, "is damaged; what it tells is not whole")
@@ -131,7 +145,10 @@ class _Reading:
         if not any(self.since <= at < self.until for at in instants) or self.scope.is_probe:
             return
         if self.ask.scrubber is None or not told.is_damaged:  # what cannot be read cannot be redacted
-            self._keep(found, body if self.ask.scrubber is None else told.redacted)
+            self._keep(found, told.content or read().content)
+
+    def _look(self, client: "S3Client", found: Delivered) -> "Told":
+        return look(self.source.body(client, self.getting, found.key), self.ask.scrubber)
 
     def _keep(self, found: Delivered, content: bytes) -> None:
         name = f"get-object.{found.name}"
@@ -162,13 +179,13 @@ class _Reading:
 
     def _nothing(self) -> str:
         span = f"from {self.since:%Y-%m-%d %H:%M} to {self.until:%Y-%m-%d %H:%M} UTC"
-        if not self.getting.calls:
+        if not self.objects:
             return (
                 f"{self.source.uri} holds no objects of Firehose {span}; the setting is s3://bucket/prefix "
                 "of the stream, before YYYY/MM/DD/HH/"
             )
         place = f"account {self.scope.account}, region {self.ask.record.region}"
-        where = f"the newest {self.getting.calls} objects of " if self.scope.is_probe else ""
+        where = f"the newest {self.objects} objects of " if self.scope.is_probe else ""
         return f"no audit log of {place} is in {where}{self.source.uri} {span}, or it names no place"
 
 
@@ -180,13 +197,13 @@ class Told:
         seconds: in which its audit events happened, by the account that CloudWatch Logs names, None where the
             stream delivers bare messages.
         regions: those that names of nodes tell.
-        redacted: the object without the people in it, if it was to be redacted.
+        content: the object, without the people in it if it was to be redacted.
         is_damaged: whether something in it could not be read.
     """
 
     seconds: dict[str | None, set[str]] = field(default_factory=dict)
     regions: set[str] = field(default_factory=set)
-    redacted: bytes = b""
+    content: bytes = b""
     is_damaged: bool = False
 
     def instants_in(self, account: str | None, region: str | None, *, is_alone: bool) -> set[datetime]:
@@ -199,6 +216,34 @@ class Told:
             if _is_of({owner} - {None}, account, is_alone=is_alone)
             for second in seconds
         }
+
+
+class Looks:
+    """What objects told whoever looked first, without their content; for places asked side by side."""
+
+    def __init__(self) -> None:
+        """Nothing has been looked at."""
+        self._lock = Lock()
+        self._told: dict[tuple[str, str], Future[Told]] = {}
+
+    def told(self, source: S3Prefix, found: Delivered, read: Callable[[], Told]) -> Told:
+        """What an object tells; with its content for the first who asks.
+
+        Raises:
+            Whatever ``read`` raises, to everybody who asks for the object.
+        """
+        mine: Future[Told] = Future()
+        with self._lock:
+            first = self._told.setdefault((source.uri, found.key), mine)
+        if first is not mine:
+            return first.result()
+        try:
+            told = read()
+        except BaseException as problem:
+            mine.set_exception(problem)
+            raise
+        mine.set_result(replace(told, content=b""))
+        return told
 
 
 def _is_of(told: set[str] | set[str | None], own: str | None, *, is_alone: bool) -> bool:
@@ -216,7 +261,7 @@ def look(body: bytes, scrubber: Scrubber | None = None) -> Told:
                 _add(told, value)
                 if scrubber is not None:
                     packed.write(json.dumps(scrubber.scrubbed(value)).encode() + b"\n")
-    told.redacted = redacted.getvalue()
+    told.content = body if scrubber is None else redacted.getvalue()
     told.is_damaged = bool(findings.problems or text.trouble)
     return told
 

@@ -77,11 +77,12 @@ def collect(
 
         return s3_session.session(roles.get(scope.account or ""), scope.region)
 
+    prefixes = dict.fromkeys(settings.eks_audit_log_objects)  # one that is given twice is read once
     access = Access(
         session=session,
         trail=_trail(settings),
         audit_log_groups=settings.eks_audit_log_group,
-        audit_log_objects=[_s3_prefix(uri, settings) for uri in settings.eks_audit_log_objects],
+        audit_log_objects=[_s3_prefix(uri, settings) for uri in prefixes],
         redaction=redaction,
         lookups_per_second=settings.lookups_per_second,
     )

@@ -16,44 +16,22 @@
 
 with
 
-served as (
-
-    select
-        pair_minutes.target_group_arn,
-        lifetimes.service,
-        lifetimes.pod_uid,
-        lifetimes.pod_name,
-        sum(pair_minutes.requests) as requests
-    from pair_minutes
-    inner join lifetimes
-        on
-            pair_minutes.target_ip = lifetimes.private_ip
-            and lifetimes.kind = 'pod'
-            and (
-                lifetimes.joined_at is null
-                or start_of_minute(pair_minutes.minute) >= lifetimes.joined_at
-            )
-            and (lifetimes.left_at is null or start_of_minute(pair_minutes.minute) < lifetimes.left_at)
-    group by pair_minutes.target_group_arn, lifetimes.service, lifetimes.pod_uid, lifetimes.pod_name
-
-),
-
 graces as (
 
     select
-        served.target_group_arn,
-        coalesce(served.service, 'unknown') as service,
+        served_pods.target_group_arn,
+        coalesce(served_pods.service, 'unknown') as service,
         min(try_cast(settings.value as double)) as grace_s,
-        sum(served.requests) as requests
-    from served
+        sum(served_pods.requests) as requests
+    from served_pods
     inner join settings
         on
             (
-                settings.resource = 'pod/' || served.pod_uid
-                or settings.resource = 'pod/' || served.pod_name
+                settings.resource = 'pod/' || served_pods.pod_uid
+                or settings.resource = 'pod/' || served_pods.pod_name
             )
             and settings.setting = 'termination_grace_period_s'
-    group by served.target_group_arn, coalesce(served.service, 'unknown')
+    group by served_pods.target_group_arn, coalesce(served_pods.service, 'unknown')
 
 )
 

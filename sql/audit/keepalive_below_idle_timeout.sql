@@ -19,28 +19,6 @@
 
 with
 
-served as (
-
-    select
-        pair_minutes.target_group_arn,
-        lifetimes.pod_uid,
-        lifetimes.pod_name,
-        lifetimes.joined_at,
-        sum(pair_minutes.requests) as requests
-    from pair_minutes
-    inner join lifetimes
-        on
-            pair_minutes.target_ip = lifetimes.private_ip
-            and lifetimes.kind = 'pod'
-            and (
-                lifetimes.joined_at is null
-                or start_of_minute(pair_minutes.minute) >= lifetimes.joined_at
-            )
-            and (lifetimes.left_at is null or start_of_minute(pair_minutes.minute) < lifetimes.left_at)
-    group by pair_minutes.target_group_arn, lifetimes.pod_uid, lifetimes.pod_name, lifetimes.joined_at
-
-),
-
 declarations as (
 
     select
@@ -56,16 +34,16 @@ declarations as (
 declaring as (
 
     select
-        served.target_group_arn,
-        served.joined_at,
+        served_pods.target_group_arn,
+        served_pods.joined_at,
         declarations.timeout_s,
         declarations.declared_by,
-        sum(served.requests) over (partition by served.target_group_arn) as requests
-    from served
+        sum(served_pods.requests) over (partition by served_pods.target_group_arn) as requests
+    from served_pods
     inner join declarations
         on
-            declarations.resource = 'pod/' || served.pod_uid
-            or declarations.resource = 'pod/' || served.pod_name
+            declarations.resource = 'pod/' || served_pods.pod_uid
+            or declarations.resource = 'pod/' || served_pods.pod_name
     where declarations.timeout_s is not null
 
 ),

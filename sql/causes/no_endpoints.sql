@@ -3,7 +3,7 @@
 -- title = "The service behind the node port had no ready pod"
 -- statuses = [502, 504]
 -- rate = "triggered"
--- needs = ["empty_services", "episodes", "gateway_errors", "group_stops", "service_ports"]
+-- needs = ["empty_services", "episodes", "gateway_errors", "group_stop_errors", "service_ports"]
 -- sources = ["pods"]
 -- remedy = "Keep at least one ready pod at all times: a PodDisruptionBudget with minAvailable, maxUnavailable 0 in the rollout, a readiness probe that does not depend on a shared backend, several replicas spread over nodes and zones"
 -- ///
@@ -52,21 +52,14 @@ near as (
 
 unrecorded as (
 
-    select
-        gateway_errors.request_id,
-        gateway_errors.target_rate,
-        group_stops.*
-    from group_stops
-    inner join episodes
-        on group_stops.episode_id = episodes.episode_id
-    inner join gateway_errors
-        on episodes.request_id = gateway_errors.request_id
+    select *
+    from group_stop_errors
     where
         -- Nodes refuse together only what kube-proxy rejects; a process that does not listen is one pod's.
-        group_stops.failure_class = 'not_connected'
-        and group_stops.target_type is distinct from 'ip'
+        failure_class = 'not_connected'
+        and target_type is distinct from 'ip'
         -- Who lost which node must be known.
-        and group_stops.nodes_watched and not group_stops.pods_watched
+        and nodes_watched and not pods_watched
 
 )
 

@@ -4,7 +4,7 @@
 -- statuses = [502, 504]
 -- rate = "triggered"
 -- ceiling = "medium"
--- needs = ["episodes", "events", "gateway_errors", "group_stops", "settings", "strains", "target_zones", "zone_outages"]
+-- needs = ["episodes", "events", "gateway_errors", "group_stop_errors", "settings", "strains", "target_zones", "zone_outages"]
 -- sources = ["changes"]
 -- remedy = "Revert the change named in the evidence, or allow the load balancer's security group to the target and health-check ports (AuthorizeSecurityGroupIngress), and ephemeral ports 1024-65535 back in the network ACL"
 -- ///
@@ -189,30 +189,23 @@ weighed as (
 
 unrecorded as (
 
-    select
-        gateway_errors.request_id,
-        gateway_errors.target_rate,
-        group_stops.*
-    from group_stops
-    inner join episodes
-        on group_stops.episode_id = episodes.episode_id
-    inner join gateway_errors
-        on episodes.request_id = gateway_errors.request_id
+    select *
+    from group_stop_errors
     where
-        group_stops.failure_class = 'connect_timeout'
+        failure_class = 'connect_timeout'
         and (
-            group_stops.answering_targets * 2 >= group_stops.failing_targets
+            answering_targets * 2 >= failing_targets
             -- Who has no connection left cannot answer: then nothing hangs, and nothing else fails.
-            or (group_stops.hung * 10 <= group_stops.errors and group_stops.others_fare_well)
+            or (hung * 10 <= errors and others_fare_well)
         )
         -- Who lost which node must be known.
-        and group_stops.nodes_watched and not group_stops.changes_watched
+        and nodes_watched and not changes_watched
         and not exists (
             select 1
             from strains
             where
-                group_stops.target_group_arn = strains.target_group_arn
-                and gateway_errors.failed_at
+                group_stop_errors.target_group_arn = strains.target_group_arn
+                and group_stop_errors.failed_at
                 between strains.started_at and seconds_after(strains.ended_at, 30.0)
         )
 

@@ -3,22 +3,6 @@
 
 with
 
-failed as (
-
-    select
-        gateway_errors.target_group_arn,
-        gateway_errors.began_at,
-        block_of(gateway_errors.began_at) as block,
-        kinds.kind,
-        case kinds.kind when 'path' then gateway_errors.path else gateway_errors.client_ip end as name
-    from gateway_errors
-    cross join (values ('path'), ('client')) as kinds (kind)
-    where
-        gateway_errors.failure_class in ('closed_at_once', 'closed_midway', 'no_answer', 'other')
-        and gateway_errors.target_ip is not null
-
-),
-
 -- Scanned twice: held in memory, ten million requests would take a gigabyte.
 answered as not materialized (
 
@@ -83,20 +67,20 @@ of_paths as (
 )
 
 select
-    failed.target_group_arn,
-    failed.kind,
-    failed.name,
-    failed.block,
-    failed.began_at,
+    named_failures.target_group_arn,
+    named_failures.kind,
+    named_failures.name,
+    named_failures.block,
+    named_failures.began_at,
     1 as failures,
     cast(null as double) as answer_s
-from failed
+from named_failures
 inner join suspects
     on
-        failed.target_group_arn = suspects.target_group_arn
-        and failed.kind = suspects.kind
-        and failed.name = suspects.name
-        and failed.block = suspects.block
+        named_failures.target_group_arn = suspects.target_group_arn
+        and named_failures.kind = suspects.kind
+        and named_failures.name = suspects.name
+        and named_failures.block = suspects.block
 
 union all
 

@@ -4,33 +4,17 @@
 
 with
 
-failed as (
-
-    select
-        gateway_errors.target_group_arn,
-        gateway_errors.began_at,
-        block_of(gateway_errors.began_at) as block,
-        kinds.kind,
-        case kinds.kind when 'path' then gateway_errors.path else gateway_errors.client_ip end as name
-    from gateway_errors
-    cross join (values ('path'), ('client')) as kinds (kind)
-    where
-        gateway_errors.failure_class in ('closed_at_once', 'closed_midway', 'no_answer', 'other')
-        and gateway_errors.target_ip is not null
-
-),
-
 by_block as (
 
     select
-        failed.target_group_arn,
-        failed.kind,
-        failed.name,
-        failed.block,
+        named_failures.target_group_arn,
+        named_failures.kind,
+        named_failures.name,
+        named_failures.block,
         count(*) as errors
-    from failed
-    where failed.name is not null
-    group by failed.target_group_arn, failed.kind, failed.name, failed.block
+    from named_failures
+    where named_failures.name is not null
+    group by named_failures.target_group_arn, named_failures.kind, named_failures.name, named_failures.block
 
 ),
 
@@ -40,7 +24,7 @@ persistent as (
         target_group_arn,
         kind,
         name
-    from failed
+    from named_failures
     group by target_group_arn, kind, name
     having count(distinct minute_of(began_at)) >= 2 and count(*) >= 3
 

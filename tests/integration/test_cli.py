@@ -13,9 +13,10 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 import pytest
-from jsonschema import Draft4Validator  # type: ignore[import-untyped] # ships no types
+from jsonschema import Draft4Validator
 
 from pipeline.model import ATTRIBUTIONS
+from tests.support.wheel import built
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "fixtures" / "demo"
@@ -334,13 +335,7 @@ def test_a_broken_file_beside_good_ones_costs_itself_only(
 
 
 def test_the_wheel_in_an_empty_folder_works_like_the_checkout(tmp_path: Path) -> None:
-    subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path / "dist")],
-        check=True,
-        cwd=ROOT,
-        capture_output=True,
-    )
-    (wheel,) = (tmp_path / "dist").glob("*.whl")
+    wheel = built(tmp_path / "dist")
     venv = tmp_path / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)
     place = next((venv / "lib").glob("python*/site-packages"))

@@ -141,7 +141,7 @@ def test_a_key_that_leads_out_of_the_folder_is_not_followed(tmp_path: Path) -> N
         ("AWSLogs/1/CloudTrail/eu-west-1/2026/03/02/good..one_20260302T1100Z_a.json.gz", True),
     ):
         call = Call("cloudtrail", "s3:GetObject", None, datetime.now(UTC))
-        cloudtrail_files._copy(Bucket(), trail, key, 10, tmp_path / "pages", call, None)
+        cloudtrail_files._copy(trail.client(), trail, key, 10, tmp_path / "pages", call, None)
         assert (call.fault is None) == bool(call.files) == is_kept
     (kept,) = (path for path in tmp_path.rglob("*") if path.is_file())
     assert kept.is_relative_to(tmp_path / "pages")

@@ -21,6 +21,7 @@ from pipeline.timeline.collect import Access, collect
 from pipeline.timeline.collection import Call, Collection
 from pipeline.timeline.collector import Collector
 from pipeline.timeline.folder import Timeline, read_timeline
+from pipeline.timeline.kubernetes_audit_objects import Looks
 from pipeline.timeline.redact import Scrubber
 from pipeline.timeline.s3_prefix import S3Prefix
 from pipeline.timeline.scope import Scope
@@ -76,7 +77,11 @@ def asked(
 
 
 def read(
-    scope: Scope, delivered: S3Prefix, pages: Path, redaction: Redaction | None = None
+    scope: Scope,
+    delivered: S3Prefix,
+    pages: Path,
+    redaction: Redaction | None = None,
+    looks: Looks | None = None,
 ) -> tuple[Collection, Timeline]:
     pages.mkdir()
     record = Collection(
@@ -90,7 +95,7 @@ def read(
         budget=0,
     )
     scrubber = None if redaction is None else Scrubber(redaction)
-    kubernetes_audit_objects.fetch(scope, Collector(pages, record, scrubber=scrubber), delivered)
+    kubernetes_audit_objects.fetch(scope, Collector(pages, record, scrubber=scrubber), delivered, looks)
     record.write(pages)
     return record, read_timeline(pages)
 
@@ -184,6 +189,47 @@ def test_what_lies_beside_is_not_kept_and_costs_nothing(folder: Folder, tmp_path
     kept = [path.name for path in tmp_path.rglob("get-object.*")]
     assert kept
     assert all(name.startswith("get-object.audit-1-") for name in kept)
+
+
+@pytest.mark.parametrize("redaction", [None, Redaction("truncate")])
+def test_an_object_is_downloaded_once_for_all_places_but_by_those_that_keep_it(
+    redaction: Redaction | None, folder: Folder, tmp_path: Path
+) -> None:
+    class Counting:
+        """Notes what is downloaded."""
+
+        get_paginator = folder.client.get_paginator
+
+        def get_object(self, **where: str) -> object:
+            got.append(where["Key"].rsplit("/", 1)[-1])
+            return folder.client.get_object(**where)  # type: ignore[arg-type]  # bucket and key
+
+    got: list[str] = []
+    theirs = told_of("theirs", arrived_at=AT + 2 * MINUTE, owner="444455556666")
+    shared = AT + MINUTE
+    both = packed(
+        envelope([deletion(shared, "web-1")]), envelope([deletion(shared, "web-2")], owner="444455556666")
+    )
+    ours = [*deliveries(*ACROSS), told_of("ours")]
+    put(folder, *ours, theirs, Delivery(shared, both, "both"))
+    places = [Scope(["shop"], SINCE, UNTIL, account=account) for account in (ACCOUNT, "444455556666")]
+    alone = [
+        read(scope, source(folder), tmp_path / f"alone-{n}", redaction) for n, scope in enumerate(places)
+    ]
+    looks = Looks()
+    for number, scope in enumerate(places):
+        counted = source(folder, client=Counting)
+        _, timeline = read(scope, counted, tmp_path / f"together-{number}", redaction, looks)
+        assert deleted(timeline) == deleted(alone[number][1]) != set()
+        assert observed(timeline) == observed(alone[number][1])
+        kept = [
+            sorted(path.name for path in tmp_path.glob(f"{how}-{number}/get-object.*"))
+            for how in ("alone", "together")
+        ]
+        assert kept[0] == kept[1] != []
+    twice = {name for name in got if got.count(name) > 1}
+    assert twice == {theirs.name, Delivery(shared, both, "both").name}
+    assert set(got) >= {one.name for one in ours if SINCE <= one.at < UNTIL}
 
 
 def test_hours_without_delivery_are_not_covered(folder: Folder, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import re
 import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from pipeline import queries
 from pipeline.attribute import causes
 from pipeline.model import CANDIDATES, TABLES
 from tests.support import generated_docs
+from tests.support.wheel import built
 
 ROOT = Path(__file__).resolve().parents[2]
 CAUSES = {cause.id: cause for cause in causes.load()}
@@ -139,14 +139,7 @@ def test_the_sql_parameters_are_those_that_are_bound() -> None:
 
 
 def test_the_wheel_holds_exactly_the_tracked_sql_templates_and_demo(tmp_path: Path) -> None:
-    subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
-        check=True,
-        cwd=ROOT,
-        capture_output=True,
-    )
-    (wheel,) = tmp_path.glob("*.whl")
-    members = set(zipfile.ZipFile(wheel).namelist())
+    members = set(zipfile.ZipFile(built(tmp_path)).namelist())
     tracked = subprocess.run(
         ["git", "ls-files", "sql", "reports/templates", "fixtures/demo"],
         check=True,

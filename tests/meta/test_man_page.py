@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.config import Settings
 from tests.support.generated_docs import COMMANDS
+from tests.support.wheel import built
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "forensics.1"
@@ -48,13 +49,7 @@ def test_every_setting_is_shown(shown: str) -> None:
 
 
 def test_the_wheel_installs_it_where_man_looks(tmp_path: Path) -> None:
-    subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
-        check=True,
-        cwd=ROOT,
-        capture_output=True,
-    )
-    (wheel,) = tmp_path.glob("*.whl")
+    wheel = built(tmp_path)
     (member,) = [name for name in zipfile.ZipFile(wheel).namelist() if name.endswith(".1")]
     assert member.endswith(".data/data/share/man/man1/forensics.1")
     assert zipfile.ZipFile(wheel).read(member) == PAGE.read_bytes()

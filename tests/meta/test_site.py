@@ -1,7 +1,6 @@
 """The site of the documents: built strictly, complete, and without anything from a network."""
 
 import functools
-import threading
 import tomllib
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -12,6 +11,7 @@ from playwright.sync_api import Page, expect
 
 from tests.support import site
 from tests.support.chromium import chromium
+from tests.support.loopback import serving
 
 
 @pytest.fixture(scope="module")
@@ -61,20 +61,14 @@ def test_in_a_browser_it_asks_nobody_else_and_its_search_works(built: Path) -> N
     handler = functools.partial(SimpleHTTPRequestHandler, directory=str(built))
     handler.log_message = lambda *_: None  # type: ignore[attr-defined]  # quiet
     asked: list[str] = []
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, chromium() as browser:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            home = f"http://127.0.0.1:{server.server_port}/"
-            page: Page = browser.new_page()
-            page.on("request", lambda request: asked.append(request.url))
-            page.goto(f"{home}docs/tutorial.html")
-            expect(page.get_by_role("heading", level=1)).to_contain_text("From an alarm")
-            page.get_by_role("link", name="runbook.md").click()
-            expect(page.get_by_role("heading", name="scale_in")).to_be_visible()
-            page.wait_for_load_state("networkidle")
-        finally:
-            server.shutdown()
-            thread.join()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    with serving(server) as home, chromium() as browser:
+        page: Page = browser.new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(f"{home}/docs/tutorial.html")
+        expect(page.get_by_role("heading", level=1)).to_contain_text("From an alarm")
+        page.get_by_role("link", name="runbook.md").click()
+        expect(page.get_by_role("heading", name="scale_in")).to_be_visible()
+        page.wait_for_load_state("networkidle")
     assert len(asked) > 5
     assert [url for url in asked if not url.startswith((home, "blob:", "data:"))] == []

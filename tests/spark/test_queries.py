@@ -8,6 +8,7 @@ import polars.selectors as cs
 import pytest
 
 from pipeline import queries
+from pipeline.attribute import findings
 from pipeline.config import Settings
 from pipeline.engine import Engine
 from pipeline.usecases.incident import Question, investigate
@@ -27,6 +28,7 @@ def duck() -> Iterator[Engine]:
     folder = queries.demo_folder()
     question = Question(logs=str(folder / "logs"), timeline=folder / "timeline")
     with investigate(question, Settings()) as incident:
+        findings.find(incident.engine)
         yield incident.engine
 
 

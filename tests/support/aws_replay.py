@@ -4,7 +4,6 @@ Unmodified boto3 talks to it. Lists are filtered and paged as the services do it
 """
 
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from tests.support.aws_dumps import Dumps, Json
 from tests.support.aws_protocols import Call, Models, error, written
+from tests.support.loopback import serving
 
 _ENDPOINTS = ("AUTO_SCALING", "EC2", "ELASTIC_LOAD_BALANCING_V2", "CLOUDTRAIL", "CLOUDWATCH")
 _SIGNED = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/")
@@ -136,16 +136,11 @@ def replay(*folders: Path) -> Iterator[Replay]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that http.server has
             """Say nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        running = Replay(f"http://127.0.0.1:{server.server_port}", Dumps.read(*folders))
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield running
-        finally:
-            server.shutdown()
-            thread.join()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    running = Replay(f"http://127.0.0.1:{server.server_port}", Dumps.read(*folders))
+    with serving(server):
+        yield running
 
 
 def _answer(dumps: Dumps, call: Call, trouble: Trouble | None, page: int) -> tuple[int, bytes]:

@@ -1,10 +1,11 @@
 """A loopback HTTP server that answers in the name of an AWS service, as often as the test says."""
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.support.loopback import serving
 
 
 @dataclass(frozen=True)
@@ -59,12 +60,7 @@ def stand_in(answer: Callable[[Asked], Answer]) -> Iterator[StandIn]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that http.server has
             """Say nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        running = StandIn(f"http://127.0.0.1:{server.server_port}")
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield running
-        finally:
-            server.shutdown()
-            thread.join()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    running = StandIn(f"http://127.0.0.1:{server.server_port}")
+    with serving(server):
+        yield running

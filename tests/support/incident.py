@@ -353,7 +353,7 @@ class _Builder:
         self.incident.lifetimes.append(row)
         return row
 
-    def burst(self, cause: str, at: datetime, count: int, spread_s: float, **columns: Any) -> None:  # noqa: ANN401
+    def burst(self, cause: str, at: datetime, count: int, spread_s: float, **columns: Any) -> None:  # noqa: ANN401 - any column
         """Errors after an event, thinning out."""
         for _ in range(count):
             lag = self.chance.expovariate(3 / spread_s)

@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from pipeline.timeline.kubernetes_api import RESOURCES, Resource
+from tests.support.loopback import serving
 
 Value = dict[str, Any]
 BY_PLURAL = {resource.plural: resource for resource in RESOURCES}
@@ -334,12 +335,8 @@ def kubernetes_server(cluster: FakeCluster, certificate: Path | None = None) -> 
         context.load_cert_chain(certificate)
         server.socket = context.wrap_socket(server.socket, server_side=True)
     cluster.url = f"http{'s' if certificate else ''}://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield cluster
-    finally:
-        cluster.stop()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(server):
+        try:
+            yield cluster
+        finally:
+            cluster.stop()

@@ -7,14 +7,15 @@ from pydantic import BaseModel
 from typer.core import TyperCommand, TyperGroup
 
 from pipeline import __version__, errors
-from pipeline.cli import INCOMPLETE, INTERRUPTED, app
+from pipeline.cli import app
+from pipeline.cli.exits import FINDINGS, INCOMPLETE, INTERRUPTED
 from pipeline.config import PREFIX, Settings
 
 EXIT_CODES = {
     0: "Done.",
     errors.ForensicsError.exit_code: "A defect, or a store that cannot be read or written.",
     errors.UsageError.exit_code: "The command line or a setting is off.",
-    3: "More errors than --fail-on allows.",
+    FINDINGS: "More errors than --fail-on allows.",
     errors.SourceError.exit_code: "A source cannot be reached, or refuses.",
     errors.RejectedLinesError.exit_code: "More lines were rejected than allowed.",
     INCOMPLETE: "The evidence is incomplete; results are written.",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft4Validator  # type: ignore[import-untyped] # ships no types
+from jsonschema import Draft4Validator
 
 from pipeline.attribute import causes, findings
 from pipeline.attribute.findings import Finding

@@ -4,7 +4,6 @@ import gzip
 import io
 import os
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
@@ -24,19 +23,6 @@ from tests.support.alb_lines import START, Line, gateway_error, object_key, obje
 
 EVER = Window()
 END = START + timedelta(minutes=5)
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Iterator[Lake]:
-    with Lake.open(tmp_path / "store") as opened:
-        yield opened
-
-
-@pytest.fixture
-def logs(tmp_path: Path) -> Path:
-    folder = tmp_path / "logs"
-    folder.mkdir()
-    return folder
 
 
 def put(folder: Path, seed: int = 1, lines: int = 20, end: datetime = END, errors: float = 0.0) -> Path:
@@ -86,7 +72,7 @@ def test_parquet_has_the_schema_of_requests_for_every_reader(lake: Lake, logs: P
     (file,) = lake.request_files(EVER)
     assert pq.read_table(file, partitioning=None).schema.equals(REQUESTS.schema)
     with duckdb.connect() as connection:
-        count = connection.execute(f"select count(*), count(distinct trace_id) from '{file}'").fetchone()  # noqa: S608
+        count = connection.execute(f"select count(*), count(distinct trace_id) from '{file}'").fetchone()  # noqa: S608 - our own file
     assert count == (20, 20)
 
 

@@ -29,19 +29,6 @@ EVER = Window()
 HOUR = timedelta(hours=1)
 
 
-@pytest.fixture
-def logs(tmp_path: Path) -> Path:
-    folder = tmp_path / "logs"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Iterator[Lake]:
-    with Lake.open(tmp_path / "store") as opened:
-        yield opened
-
-
 def fill(lake: Lake, logs: Path, hours: int = 4, objects: int = 5) -> None:
     """Every hour has ``objects`` files of each table, because every object is pulled by itself."""
     for number in range(objects):

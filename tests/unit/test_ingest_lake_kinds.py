@@ -1,6 +1,5 @@
 """All kinds of logs in one lake: exactly once, accounted for, checked, compacted, expired, queryable."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -25,19 +24,6 @@ from tests.support.other_logs import CheckLine, ConnectionLine, checks, json_lin
 
 EVER = Window()
 MINUTES = timedelta(minutes=5)
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Iterator[Lake]:
-    with Lake.open(tmp_path / "store") as opened:
-        yield opened
-
-
-@pytest.fixture
-def logs(tmp_path: Path) -> Path:
-    folder = tmp_path / "logs"
-    folder.mkdir()
-    return folder
 
 
 def fill(logs: Path, *, hours: int = 4, objects: int = 5) -> None:

@@ -2,7 +2,6 @@
 
 import gzip
 import os
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -15,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pipeline.errors import DeliveryError
 from pipeline.metrics import otlp, textfile
 from pipeline.metrics.facts import Metric, RunFacts, metrics
+from tests.support.loopback import serving
 
 FACTS = RunFacts(
     errors={"scale_in": 12, "new_node": 0},
@@ -98,14 +98,8 @@ def collector(status: int) -> Iterator[tuple[str, list[ExportMetricsServiceReque
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that http.server has
             """Say nothing."""
 
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/v1/metrics", taken
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(HTTPServer(("127.0.0.1", 0), Handler)) as address:
+        yield f"{address}/v1/metrics", taken
 
 
 def test_a_collector_gets_the_same_numbers() -> None:

@@ -1,7 +1,7 @@
 """The digest of what a day rests on: what changes it, and what does not."""
 
 import gzip
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -19,12 +19,6 @@ from tests.support.alb_lines import object_key, object_lines
 DAY = date(2026, 3, 2)
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 Frames = dict[str, pl.DataFrame]
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Iterator[Lake]:
-    with Lake.open(tmp_path / "store") as opened:
-        yield opened
 
 
 def read(lake: Lake, logs: Path) -> None:

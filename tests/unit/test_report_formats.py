@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
-from jsonschema import Draft202012Validator  # type: ignore[import-untyped] # ships no types
+from jsonschema import Draft202012Validator
 
 from pipeline.engine.duckdb import Engine
 from pipeline.model import ATTRIBUTIONS
@@ -80,7 +80,7 @@ def test_json_lines_have_one_row_a_line() -> None:
 
 
 @pytest.mark.parametrize("format", ["json", "jsonl"])
-def test_json_is_ascii_so_that_it_can_be_shown_on_a_terminal(format: formats.Format) -> None:  # noqa: A002
+def test_json_is_ascii_so_that_it_can_be_shown_on_a_terminal(format: formats.Format) -> None:  # noqa: A002 - the parameter is called so
     content = written(attacked(), format)
     assert content.isascii()
     assert not set(content) & set(range(32)) - {ord("\n")}

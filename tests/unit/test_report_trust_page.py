@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.engine.duckdb import Engine
 from pipeline.model import CHECKS, DOSE_RESPONSES, KEEPALIVE_ESTIMATES, KEEPALIVE_HAZARD, Table
-from pipeline.report import page
+from pipeline.report import page, wording
 from pipeline.report.summary import summarise
 from tests.support.incident import incident
 
@@ -104,6 +104,23 @@ def test_timeouts_checks_and_remedies_have_their_sections(text: str) -> None:
         "∞",
     ):
         assert part in text, part
+
+
+@pytest.mark.parametrize(
+    ("verdict", "p_value", "said"),
+    [
+        ("lifted", 0.6, "did not rise"),
+        ("lifted", 1e-5, "rose too, but less"),
+        ("common_driver", 1e-5, "rose about as much"),
+        # Beside no errors near the events, a placebo that rose would read as a finding about them.
+        ("no_lift", 1e-5, "–"),
+        ("insufficient_data", 0.6, "–"),
+    ],
+)
+def test_a_placebo_is_told_in_words_where_there_is_a_rise_to_doubt(
+    verdict: str, p_value: float, said: str
+) -> None:
+    assert wording.placebo(verdict, p_value) == said
 
 
 def test_a_target_group_named_like_a_script_runs_nothing(text: str) -> None:

@@ -306,8 +306,8 @@ def runs(engine: Engine, failed: list[Row], answered: list[Row], asked: tuple[in
     }
     attach(engine, "path_samples", [nothing])
     attach(engine, "target_minutes", minutes([(m, 1, *asked) for m in range(10)]))
-    engine.keep("suspects", "intermediate/suspects")
-    engine.keep("failing_attempts", "intermediate/failing_attempts")
+    for name in ("named_failures", "suspects", "failing_attempts"):
+        engine.keep(name, f"intermediate/{name}")
     return engine.frame("intermediate/failure_runs").sort("kind", "first_at")
 
 

@@ -54,6 +54,29 @@ def test_putting_together_changes_nothing_that_is_told(tmp_path: Path) -> None:
     assert files(store) == 3
 
 
+def test_readings_between_equal_ones_go_and_the_history_stays(tmp_path: Path) -> None:
+    values = [*("60",) * 5, *("90",) * 5, *("60",) * 5]
+    for number, value in enumerate(values):
+        findings, at = Findings(), NOW + timedelta(days=number)
+        findings.setting("lb", "idle_timeout", value, source="elbv2", read_at=at)
+        findings.setting("lb", "idle_timeout", "60", source="elbv2 default", read_at=at)
+        # Contradicts the dumps after it: a problem that is told with the last of them.
+        findings.setting("tg", "delay", "300", source="elbv2", read_at=at)
+        findings.setting("tg", "delay", "30", source="cloudtrail", valid_from=NOW + timedelta(days=4))
+        archive.keep(tmp_path, archive.told(findings))
+    before, problems = told(tmp_path), read_timeline(store=tmp_path).problems
+    assert len(before[SETTINGS.name]) == 5
+    assert len(problems) == 1
+    assert archive.tidy(tmp_path, None) == 0
+    assert told(tmp_path) == before
+    assert read_timeline(store=tmp_path).problems == problems
+    (file,) = tmp_path.glob("settings/*.parquet")
+    kept = pl.read_parquet(file).filter(source="elbv2").sort("read_at")
+    nights = [(at - NOW).days for at in kept.filter(resource="lb")["read_at"]]
+    assert nights == [0, 4, 5, 9, 10, 14]
+    assert [(at - NOW).days for at in kept.filter(resource="tg")["read_at"]] == [0, 14]
+
+
 def test_few_files_are_left_alone(tmp_path: Path) -> None:
     store = filled(tmp_path, 3)
     archive.tidy(store, None)

@@ -1,6 +1,6 @@
 """How sure the verdicts are, and what that promises."""
 
-import plotly.graph_objects as go  # type: ignore[import-untyped] # plotly ships no types
+import plotly.graph_objects as go
 
 from pipeline.report import wording
 from pipeline.report.charts.base import Chart, Scene, style

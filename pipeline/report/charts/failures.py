@@ -1,6 +1,6 @@
 """How it failed: classes against causes, and the load balancer's own nodes."""
 
-import plotly.graph_objects as go  # type: ignore[import-untyped] # plotly ships no types
+import plotly.graph_objects as go
 from scipy.stats import chi2
 
 from pipeline.report import wording

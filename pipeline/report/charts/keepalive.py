@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import numpy as np
-import plotly.graph_objects as go  # type: ignore[import-untyped] # plotly ships no types
+import plotly.graph_objects as go
 import polars as pl
-from plotly.subplots import make_subplots  # type: ignore[import-untyped] # same
+from plotly.subplots import make_subplots
 
 from pipeline.report.charts.base import Chart, Row, Scene, style
 from pipeline.report.colours import GREY, look

@@ -1,8 +1,8 @@
 """Do errors follow events, or merely fall near them? Lags beside those to events moved by an hour."""
 
-import plotly.graph_objects as go  # type: ignore[import-untyped] # plotly ships no types
+import plotly.graph_objects as go
 import polars as pl
-from plotly.subplots import make_subplots  # type: ignore[import-untyped] # same
+from plotly.subplots import make_subplots
 
 from pipeline.report.charts.base import Chart, Scene, style
 from pipeline.report.colours import look

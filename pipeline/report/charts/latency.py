@@ -1,6 +1,6 @@
 """How long targets took while errors came."""
 
-import plotly.graph_objects as go  # type: ignore[import-untyped] # plotly ships no types
+import plotly.graph_objects as go
 
 from pipeline.report.charts.base import Chart, Scene, at, style
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from textwrap import shorten
 
-import plotly.graph_objects as go  # type: ignore[import-untyped] # plotly ships no types
+import plotly.graph_objects as go
 import polars as pl
-from plotly.subplots import make_subplots  # type: ignore[import-untyped] # same
+from plotly.subplots import make_subplots
 
 from pipeline.report import wording
 from pipeline.report.charts.base import Chart, Row, Scene, at, style, wrapped

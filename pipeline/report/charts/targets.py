@@ -1,6 +1,6 @@
 """Where it failed: who held each target's address and when it failed, and targets against time."""
 
-import plotly.graph_objects as go  # type: ignore[import-untyped] # plotly ships no types
+import plotly.graph_objects as go
 import polars as pl
 
 from pipeline.report import wording

@@ -1,6 +1,6 @@
 """Whether an availability zone fails: of the load balancer's node, or of the target."""
 
-import plotly.graph_objects as go  # type: ignore[import-untyped] # plotly ships no types
+import plotly.graph_objects as go
 import polars as pl
 
 from pipeline.report import wording

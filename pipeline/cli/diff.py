@@ -7,6 +7,7 @@ import typer
 
 from pipeline import config
 from pipeline.cli import options as opt
+from pipeline.cli.asking import progress
 from pipeline.cli.output import console, sink
 
 Before = Annotated[str, typer.Argument(metavar="BEFORE", help="A span FROM..TO, or a file of attribute.")]
@@ -20,7 +21,7 @@ def diff(
     logs: opt.Logs = None,
     timeline: opt.Timeline = None,
     lb: opt.LoadBalancer = None,
-    output_format: Annotated[opt.StoryFormat, typer.Option("--format", help="How to print.")] = "table",
+    output_format: opt.Format = "table",
     store: opt.Store = None,
     quiet: opt.Quiet = False,
 ) -> None:
@@ -32,14 +33,13 @@ def diff(
       forensics diff 48h..24h 24h.. --logs s3://my-logs/prefix --timeline ./dumps
       forensics diff before.json after.json
     """
-    from pipeline.cli.progress import PullProgress
     from pipeline.report import change
     from pipeline.usecases.diff import diff as compare_windows
     from pipeline.usecases.incident import Question
 
     asked = Question(logs, timeline, load_balancer=lb)
-    progress = None if quiet else PullProgress()
-    found = compare_windows(before, after, asked, config.load(store=store), datetime.now(UTC), progress)
+    settings = config.load(store=store)
+    found = compare_windows(before, after, asked, settings, datetime.now(UTC), progress(quiet=quiet))
     sides = [(side.name, side.requests) for side in (found.before, found.after)]
     if output_format == "json":
         with sink(None) as to:

@@ -1,8 +1,8 @@
--- Grain: one row per stretch in which a whole target group could not be connected to: three targets or more failed, and
--- three in four of those that were asked. With how many of their hosts answered others meanwhile, on connections that
--- they had or on another port: they are neither lost nor in the dark. How many requests of the group hung meanwhile
--- (a service that hangs accepts first, and drops SYNs when its queue is full), how other groups of the load balancer
--- fared, and which kinds of events were watched.
+-- Grain: one row per error of a stretch in which a whole target group could not be connected to: three targets or more
+-- failed, and three in four of those that were asked. With how many of their hosts answered others meanwhile, on
+-- connections that they had or on another port: they are neither lost nor in the dark. How many requests of the group
+-- hung meanwhile (a service that hangs accepts first, and drops SYNs when its queue is full), how other groups of the
+-- load balancer fared, and which kinds of events were watched.
 
 with
 
@@ -10,10 +10,12 @@ failed as (
 
     select
         episodes.episode_id,
+        episodes.request_id,
         episodes.failure_class,
         episodes.target_group_arn,
         episodes.requests,
         gateway_errors.elb,
+        gateway_errors.target_rate,
         gateway_errors.target_type,
         gateway_errors.target_ip || ':' || cast(gateway_errors.target_port as varchar) as target,
         gateway_errors.host_answers_meanwhile,
@@ -118,6 +120,9 @@ watched as (
 )
 
 select
+    failed.request_id,
+    failed.target_rate,
+    failed.failed_at,
     stops.*,
     asked.asked_targets,
     coalesce(hung.hung, 0) as hung,
@@ -126,6 +131,8 @@ select
     watched.pods_watched,
     watched.changes_watched
 from stops
+inner join failed
+    on stops.episode_id = failed.episode_id
 inner join asked
     on stops.episode_id = asked.episode_id
 inner join watched
