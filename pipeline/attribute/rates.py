@@ -137,7 +137,7 @@ def posterior(candidates: pl.DataFrame, causes: list[Cause]) -> pl.DataFrame:
         pl.Series("probability", _normalised(arrays, log_rates, weight=1.0)),
         pl.Series("log_rate", log_rates),
         pl.Series("log_prior", _log_priors(arrays, groups)),
-        pl.Series("log_class", _log_classes(arrays, groups, settled)),
+        pl.Series("log_class", _log_classes(arrays, settled)),
     )
 
 
@@ -213,7 +213,7 @@ def _log_priors(rows: _Rows, groups: _Groups) -> Floats:
     return priors
 
 
-def _log_classes(rows: _Rows, groups: _Groups, probability: Floats) -> Floats:
+def _log_classes(rows: _Rows, probability: Floats) -> Floats:
     """Share of the error's class in the log rate of an event; other kinds have none."""
     classes: Floats = np.where(rows.kind == "per_event", np.log(_class_share(rows, probability)), 0.0)
     return classes
