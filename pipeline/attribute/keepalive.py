@@ -19,8 +19,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.stats import binom
 
+from pipeline.attribute.chances import at_least
 from pipeline.engine import Engine
 from pipeline.model import KEEPALIVE_ESTIMATES, KEEPALIVE_HAZARD, Window
 
@@ -268,7 +268,7 @@ def _refusal(tenths: Whole, requests: Whole, errors: Whole, best: int) -> str:
 
 def _tail(hits: int, draws: int, share: float) -> float:
     """Probability of at least so many hits by chance, exact."""
-    return float(binom.sf(hits - 1, draws, min(max(share, 0.0), 1.0)))
+    return at_least(hits, draws, float(min(max(share, 0.0), 1.0)))
 
 
 def _rise(requests: Whole, errors: Whole, pile: NDArray[np.bool_], side: NDArray[np.bool_]) -> float:
