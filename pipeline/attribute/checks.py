@@ -150,7 +150,7 @@ def _table(found: list[Found]) -> pl.DataFrame:
     adjusted = iter(false_discovery_rates(chances))
     judged = [Judged(one, next(adjusted) if one.is_testable else None) for one in found]
     rows = [_row(one, errors) for one, errors in zip(judged, _attributable(judged), strict=True)]
-    schema = pl.DataFrame(CHECKS.schema.empty_table()).schema
+    schema = pl.DataFrame(CHECKS.empty()).schema
     return pl.DataFrame(rows, schema=schema, orient="row").sort("target_group_arn", "cause")
 
 

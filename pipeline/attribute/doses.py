@@ -34,7 +34,7 @@ def respond(engine: Engine, window: Window) -> None:
     for row, q in zip(rows, _adjusted(rows), strict=True):
         row |= {"q": q, "verdict": _verdict(row, q)}
         row["sentence"] = _sentence(row)
-    schema = pl.DataFrame(DOSE_RESPONSES.schema.empty_table()).schema
+    schema = pl.DataFrame(DOSE_RESPONSES.empty()).schema
     engine.attach(DOSE_RESPONSES.name, pl.DataFrame(rows, schema=schema, orient="row"))
 
 

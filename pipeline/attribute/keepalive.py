@@ -90,9 +90,7 @@ def infer(engine: Engine, window: Window) -> None:
     engine.attach(KEEPALIVE_HAZARD.name, hazards.to_arrow().cast(KEEPALIVE_HAZARD.schema))
     engine.attach(
         KEEPALIVE_ESTIMATES.name,
-        pl.DataFrame(
-            named, schema=pl.DataFrame(KEEPALIVE_ESTIMATES.schema.empty_table()).schema, orient="row"
-        ),
+        pl.DataFrame(named, schema=pl.DataFrame(KEEPALIVE_ESTIMATES.empty()).schema, orient="row"),
     )
 
 

@@ -125,10 +125,10 @@ def posterior(candidates: pl.DataFrame, causes: list[Cause]) -> pl.DataFrame:
         cluster_class=_codes(keyed["cluster_key"] + "\t" + keyed["failure_class"]),
         group=group,
         kind=np.array(groups.kind)[group],
-        class_share=keyed["class_share"].to_numpy().astype(np.float64),
-        exposure=keyed["exposure"].to_numpy().astype(np.float64),
-        support=keyed["support"].to_numpy().astype(np.float64),
-        likelihood=keyed["log_likelihood"].to_numpy().astype(np.float64),
+        class_share=_floats(keyed["class_share"]),
+        exposure=_floats(keyed["exposure"]),
+        support=_floats(keyed["support"]),
+        likelihood=_floats(keyed["log_likelihood"]),
     )
     settled = _settle(arrays, groups)
     # One more step, so that the published terms give the published probability exactly.
@@ -146,6 +146,11 @@ def _codes(values: pl.Series) -> Indices:
     return (values.rank("dense").to_numpy() - 1).astype(np.int64)
 
 
+def _floats(values: pl.Series) -> Floats:
+    """Decimals, as SQL writes its constants, among them: numpy alone would make an object of each."""
+    return values.cast(pl.Float64).to_numpy()
+
+
 def _groups(names: pl.Series, candidates: pl.DataFrame, kinds: dict[str, str]) -> _Groups:
     stated = (
         candidates.filter(pl.col("request_id").is_null())
@@ -158,9 +163,9 @@ def _groups(names: pl.Series, candidates: pl.DataFrame, kinds: dict[str, str]) -
             "fixed" if prior is None else kinds[name.split("\t")[0]]
             for name, prior in zip(names, table["prior_rate"], strict=True)
         ],
-        exposure=table["exposure"].fill_null(0.0).to_numpy().astype(np.float64),
-        prior=table["prior_rate"].fill_null(1.0).to_numpy().astype(np.float64),
-        prior_weight=table["prior_weight"].fill_null(0.0).to_numpy().astype(np.float64),
+        exposure=_floats(table["exposure"].fill_null(0.0)),
+        prior=_floats(table["prior_rate"].fill_null(1.0)),
+        prior_weight=_floats(table["prior_weight"].fill_null(0.0)),
     )
 
 

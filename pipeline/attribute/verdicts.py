@@ -102,7 +102,7 @@ def decide(
         pl.lit(tool_version).alias("tool_version"),
         pl.lit(causes_hash).alias("causes_hash"),
     )
-    empty = pl.DataFrame(ATTRIBUTIONS.schema.empty_table())
+    empty = pl.DataFrame(ATTRIBUTIONS.empty())
     return stamped.select(pl.col(name).cast(kind) for name, kind in empty.schema.items())
 
 

@@ -40,6 +40,8 @@ class Engine:
             }
         )
         self._connection.execute("set timezone = 'UTC'")
+        # A lake's files never change, and a dozen queries look each of them up.
+        self._connection.execute("set parquet_metadata_cache = true")
         self._connection.execute(queries.read("staging/macros"))
 
     def __enter__(self) -> Self:
@@ -59,7 +61,7 @@ class Engine:
         """Make rows of ``files`` readable as a view, named as the table or ``name``; no files: no rows."""
         view = name or table.name
         if not files:
-            self.attach(view, table.schema.empty_table())
+            self.attach(view, table.empty())
             return
         names = ", ".join("'" + name.replace("'", "''") + "'" for name in files)
         self._connection.execute(
