@@ -40,8 +40,6 @@ class Engine:
             }
         )
         self._connection.execute("set timezone = 'UTC'")
-        # A lake's files never change, and a dozen queries look each of them up.
-        self._connection.execute("set parquet_metadata_cache = true")
         self._connection.execute(queries.read("staging/macros"))
 
     def __enter__(self) -> Self:
