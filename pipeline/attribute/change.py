@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 from scipy.special import betainc, betaincc
-from scipy.stats import false_discovery_control
 
+from pipeline.attribute.chances import false_discovery_rates
 from pipeline.attribute.ratios import interval
 
 LEVEL = 0.05
@@ -61,7 +61,7 @@ def compare(before: Side, after: Side) -> pl.DataFrame:
     causes = sorted(set(before.errors["cause"]) | set(after.errors["cause"]))
     measured = [_measured(cause, before, after) for cause in causes]
     chances = [chance for _, chance in measured]
-    adjusted = [float(q) for q in false_discovery_control(chances)] if chances else []
+    adjusted = false_discovery_rates(chances)
     found = [_judged(row, q, q) for (row, _), q in zip(measured, adjusted, strict=True)]
     found.sort(key=lambda row: (-abs(row["after_per_million"] - row["before_per_million"]), row["cause"]))
     if found:

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from scipy.stats import false_discovery_control
 
 from pipeline.attribute.attributable import shared_out
+from pipeline.attribute.chances import false_discovery_rates
 from pipeline.attribute.check_verdicts import Found, Judged
 from pipeline.attribute.lift import (
     Place,
@@ -147,10 +147,10 @@ def _by_place(rows: pl.DataFrame, columns: list[str]) -> dict[str, Floats]:
 
 def _table(found: list[Found]) -> pl.DataFrame:
     chances = [one.chance for one in found if one.is_testable]
-    adjusted = iter([float(q) for q in false_discovery_control(chances)] if chances else [])
+    adjusted = iter(false_discovery_rates(chances))
     judged = [Judged(one, next(adjusted) if one.is_testable else None) for one in found]
     rows = [_row(one, errors) for one, errors in zip(judged, _attributable(judged), strict=True)]
-    schema = pl.DataFrame(CHECKS.schema.empty_table()).schema
+    schema = pl.DataFrame(CHECKS.empty()).schema
     return pl.DataFrame(rows, schema=schema, orient="row").sort("target_group_arn", "cause")
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.stats import false_discovery_control, rankdata
 
+from pipeline.attribute.chances import false_discovery_rates
 from pipeline.engine import Engine
 from pipeline.model import DOSE_RESPONSES, Window
 
@@ -34,7 +34,7 @@ def respond(engine: Engine, window: Window) -> None:
     for row, q in zip(rows, _adjusted(rows), strict=True):
         row |= {"q": q, "verdict": _verdict(row, q)}
         row["sentence"] = _sentence(row)
-    schema = pl.DataFrame(DOSE_RESPONSES.schema.empty_table()).schema
+    schema = pl.DataFrame(DOSE_RESPONSES.empty()).schema
     engine.attach(DOSE_RESPONSES.name, pl.DataFrame(rows, schema=schema, orient="row"))
 
 
@@ -102,11 +102,15 @@ def compare(nodes: Floats, errors: Floats, requests: Floats) -> dict[str, Any] |
 
 def _correlation(nodes: Floats, rate: Floats) -> tuple[float, float]:
     """Spearman's rank correlation, and how often circular moves of one series give one as strong."""
-    one, other = _standard(rankdata(nodes)), _standard(rankdata(rate))
+    one, other = _standard(_ranks(nodes)), _standard(_ranks(rate))
     moved = np.fft.irfft(np.fft.rfft(one) * np.conj(np.fft.rfft(other)), n=one.size) / one.size
     least = max(1, int(_LEAST_MOVE * one.size))
     others = np.abs(moved[least : one.size - least + 1])
     return float(moved[0]), float((1 + (others >= abs(moved[0]) - 1e-12).sum()) / (1 + others.size))
+
+
+def _ranks(values: Floats) -> Floats:
+    return pl.Series(values).rank("average").to_numpy()
 
 
 def _standard(values: Floats) -> Floats:
@@ -135,8 +139,7 @@ def _ratio_per_node(nodes: Floats, errors: Floats, requests: Floats) -> float | 
 
 
 def _adjusted(rows: list[dict[str, Any]]) -> list[float]:
-    chances = [row["p_permutation"] for row in rows]
-    return [float(q) for q in false_discovery_control(chances)] if chances else []
+    return false_discovery_rates([row["p_permutation"] for row in rows])
 
 
 def _verdict(row: dict[str, Any], q: float) -> str:

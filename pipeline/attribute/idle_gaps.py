@@ -172,7 +172,8 @@ def _weigh(gaps: Floats, rates: Floats, timeouts: Floats, rarity: Floats, usual:
     prior = 1.0 / timeouts
     score = np.log(prior / prior.sum()) + rarity
     for gap, rate in zip(gaps, rates, strict=True):
-        ratio = _race_density(gap, rate, timeouts, usual) / usual.density(gap, rate)
+        ordinary = usual.density(gap, rate)
+        ratio = _race_density(gap, rate, timeouts, usual, ordinary) / ordinary
         score += np.log(_RACE_SHARE * ratio + 1.0 - _RACE_SHARE)
     best = float(score.max())
     weights = np.exp(score - best)
@@ -200,14 +201,15 @@ def _rarity(errors: int, pairs: pl.DataFrame, timeouts: Floats) -> Floats:
 
 def _log_ratios(gaps: Floats, rates: Floats, weights: _Weights, usual: Pauses) -> Floats:
     ratios = [
-        float(weights.share @ _race_density(gap, rate, weights.timeouts, usual)) / usual.density(gap, rate)
+        float(weights.share @ _race_density(gap, rate, weights.timeouts, usual, ordinary)) / ordinary
         for gap, rate in zip(gaps, rates, strict=True)
+        for ordinary in [usual.density(gap, rate)]
     ]
     return np.log(np.array(ratios) + 1e-9).clip(-6.0, 6.0)
 
 
-def _race_density(gap: float, rate: float, timeouts: Floats, usual: Pauses) -> Floats:
-    """Density of the pair's pause given a race at each timeout, 1/s.
+def _race_density(gap: float, rate: float, timeouts: Floats, usual: Pauses, ordinary: float) -> Floats:
+    """Density of the pair's pause given a race at each timeout, 1/s; ``ordinary``: without one.
 
     The share of races whose pause is the connection's own falls with rate × timeout: 1.0, 0.9, 0.75,
     0.37, 0.01 at 0.1, 0.5, 1.5, 5, 25 (simulated pools, docs/model.md).
@@ -218,6 +220,6 @@ def _race_density(gap: float, rate: float, timeouts: Floats, usual: Pauses) -> F
     prompt = started & (after <= _PROMPT_S)
     late = started & (after <= _LATE_S)
     sharp = 0.7 * prompt / (_PROMPT_S - _EARLIEST_S) + 0.3 * late / (_LATE_S - _EARLIEST_S)
-    below = (after <= _LATE_S) * usual.density(gap, rate) / usual.share_below(rate * (timeouts + _LATE_S))
+    below = (after <= _LATE_S) * ordinary / usual.share_below(rate * (timeouts + _LATE_S))
     density: Floats = own * sharp + (1.0 - own) * below
     return density

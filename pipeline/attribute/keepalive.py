@@ -19,8 +19,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.stats import binom
 
+from pipeline.attribute.chances import at_least
 from pipeline.engine import Engine
 from pipeline.model import KEEPALIVE_ESTIMATES, KEEPALIVE_HAZARD, Window
 
@@ -90,9 +90,7 @@ def infer(engine: Engine, window: Window) -> None:
     engine.attach(KEEPALIVE_HAZARD.name, hazards.to_arrow().cast(KEEPALIVE_HAZARD.schema))
     engine.attach(
         KEEPALIVE_ESTIMATES.name,
-        pl.DataFrame(
-            named, schema=pl.DataFrame(KEEPALIVE_ESTIMATES.schema.empty_table()).schema, orient="row"
-        ),
+        pl.DataFrame(named, schema=pl.DataFrame(KEEPALIVE_ESTIMATES.empty()).schema, orient="row"),
     )
 
 
@@ -268,7 +266,7 @@ def _refusal(tenths: Whole, requests: Whole, errors: Whole, best: int) -> str:
 
 def _tail(hits: int, draws: int, share: float) -> float:
     """Probability of at least so many hits by chance, exact."""
-    return float(binom.sf(hits - 1, draws, min(max(share, 0.0), 1.0)))
+    return at_least(hits, draws, float(min(max(share, 0.0), 1.0)))
 
 
 def _rise(requests: Whole, errors: Whole, pile: NDArray[np.bool_], side: NDArray[np.bool_]) -> float:

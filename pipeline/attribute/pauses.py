@@ -37,15 +37,14 @@ class Pauses:
     def of(cls, ordinary: pl.DataFrame) -> "Pauses":
         """From sampled ordinary requests (``gap_s``, ``pair_rate`` per second); none: the prior alone."""
         scaled = (ordinary["gap_s"] * ordinary["pair_rate"]).to_numpy().astype(np.float64)
-        counts = np.histogram(scaled, _EDGES)[0] + _PRIOR_PAUSES * np.diff(_prior_share(_EDGES))
+        counts = np.histogram(scaled, _EDGES)[0] + _PRIOR_PAUSES * _PRIOR_SHARES
         return cls(counts / counts.sum())
 
     def density(self, gap: float, rate: float) -> float:
         """Density of a pause before an ordinary request of a pair of this rate, 1/s."""
         place = int(np.searchsorted(_EDGES, gap * rate, side="right")) - 1
         # Within a bin the prior's shape, scaled to the bin's share.
-        prior = np.diff(_prior_share(_EDGES[place : place + 2]))[0]
-        return float(rate * _prior_density(gap * rate) * self.shares[place] / prior) + _FLOOR
+        return float(rate * _prior_density(gap * rate) * self.shares[place] / _PRIOR_SHARES[place]) + _FLOOR
 
     def share_below(self, scaled: Floats) -> Floats:
         """Share of pauses below some, both in mean pauses."""
@@ -64,3 +63,7 @@ def _prior_share(scaled: Floats) -> Floats:
 def _prior_density(scaled: float) -> float:
     slow = np.exp(-scaled / _LULL_LENGTH) / _LULL_LENGTH
     return float((1.0 - _LULL_SHARE) * np.exp(-scaled) + _LULL_SHARE * slow)
+
+
+_PRIOR_SHARES: Floats = np.diff(_prior_share(_EDGES))
+"""Share of each bin before any pause is seen."""

@@ -20,14 +20,15 @@ goes (504), another refuses (502).
 """
 
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, get_args
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
-from pipeline.attribute.causes import Cause
+from pipeline.attribute.causes import Cause, RateKind
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -62,16 +63,36 @@ class _Groups:
 
 @dataclass(frozen=True)
 class _Rows:
-    """Candidates as arrays, aligned."""
+    """Candidates as arrays, aligned and sorted by error.
+
+    Most of them are of one kind, and each kind has a formula of its own: what the rounds need of a kind is
+    picked out once.
+    """
 
     error: Indices
     cluster: Indices
     cluster_class: Indices
     group: Indices
+    kind: NDArray[np.str_]
     class_share: Floats
     exposure: Floats
     support: Floats
     likelihood: Floats
+
+    @cached_property
+    def first_of_error(self) -> Indices:
+        """Where the rows of each error begin."""
+        return np.flatnonzero(np.diff(self.error, prepend=-1))
+
+    @cached_property
+    def of_kind(self) -> dict[RateKind, Indices]:
+        """Places of the rows of each kind."""
+        return {kind: np.flatnonzero(self.kind == kind) for kind in get_args(RateKind)}
+
+    @cached_property
+    def learning(self) -> Indices:
+        """Places of the rows whose cause gives several classes: one that states 1 has nothing to learn."""
+        return np.flatnonzero(self.class_share < 1.0)
 
 
 def posterior(candidates: pl.DataFrame, causes: list[Cause]) -> pl.DataFrame:
@@ -97,15 +118,17 @@ def posterior(candidates: pl.DataFrame, causes: list[Cause]) -> pl.DataFrame:
     ).sort("request_id", "cluster_key", "event_id", "log_likelihood")
     names = keyed["group_key"].unique().sort()
     groups = _groups(names, candidates, {cause.id: cause.rate for cause in causes})
+    group = _codes(keyed["group_key"])
     arrays = _Rows(
         error=_codes(keyed["request_id"]),
         cluster=_codes(keyed["cluster_key"]),
         cluster_class=_codes(keyed["cluster_key"] + "\t" + keyed["failure_class"]),
-        group=_codes(keyed["group_key"]),
-        class_share=keyed["class_share"].to_numpy().astype(np.float64),
-        exposure=keyed["exposure"].to_numpy().astype(np.float64),
-        support=keyed["support"].to_numpy().astype(np.float64),
-        likelihood=keyed["log_likelihood"].to_numpy().astype(np.float64),
+        group=group,
+        kind=np.array(groups.kind)[group],
+        class_share=_floats(keyed["class_share"]),
+        exposure=_floats(keyed["exposure"]),
+        support=_floats(keyed["support"]),
+        likelihood=_floats(keyed["log_likelihood"]),
     )
     settled = _settle(arrays, groups)
     # One more step, so that the published terms give the published probability exactly.
@@ -114,13 +137,18 @@ def posterior(candidates: pl.DataFrame, causes: list[Cause]) -> pl.DataFrame:
         pl.Series("probability", _normalised(arrays, log_rates, weight=1.0)),
         pl.Series("log_rate", log_rates),
         pl.Series("log_prior", _log_priors(arrays, groups)),
-        pl.Series("log_class", _log_classes(arrays, groups, settled)),
+        pl.Series("log_class", _log_classes(arrays, settled)),
     )
 
 
 def _codes(values: pl.Series) -> Indices:
     """Dense numbers for distinct values, in their sorted order."""
     return (values.rank("dense").to_numpy() - 1).astype(np.int64)
+
+
+def _floats(values: pl.Series) -> Floats:
+    """Decimals, as SQL writes its constants, among them: numpy alone would make an object of each."""
+    return values.cast(pl.Float64).to_numpy()
 
 
 def _groups(names: pl.Series, candidates: pl.DataFrame, kinds: dict[str, str]) -> _Groups:
@@ -135,9 +163,9 @@ def _groups(names: pl.Series, candidates: pl.DataFrame, kinds: dict[str, str]) -
             "fixed" if prior is None else kinds[name.split("\t")[0]]
             for name, prior in zip(names, table["prior_rate"], strict=True)
         ],
-        exposure=table["exposure"].fill_null(0.0).to_numpy().astype(np.float64),
-        prior=table["prior_rate"].fill_null(1.0).to_numpy().astype(np.float64),
-        prior_weight=table["prior_weight"].fill_null(0.0).to_numpy().astype(np.float64),
+        exposure=_floats(table["exposure"].fill_null(0.0)),
+        prior=_floats(table["prior_rate"].fill_null(1.0)),
+        prior_weight=_floats(table["prior_weight"].fill_null(0.0)),
     )
 
 
@@ -161,8 +189,7 @@ def _settle(rows: _Rows, groups: _Groups) -> Floats:
 
 def _normalised(rows: _Rows, log_rates: Floats, weight: float) -> Floats:
     score = weight * (rows.likelihood + log_rates)
-    best = np.full(int(rows.error.max()) + 1, -np.inf)
-    np.maximum.at(best, rows.error, score)
+    best = np.maximum.reduceat(score, rows.first_of_error)
     share = np.exp(score - best[rows.error])
     total = np.bincount(rows.error, share)
     shares: Floats = share / total[rows.error]
@@ -173,38 +200,27 @@ def _log_rates(rows: _Rows, groups: _Groups, probability: Floats) -> Floats:
     mean = _group_means(groups, np.bincount(rows.group, probability, minlength=len(groups.kind)))
     size = np.bincount(rows.cluster, probability)[rows.cluster]
     others = np.maximum(size - probability, 0.0) + rows.support
-    rate = mean[rows.group]
-    kinds = np.array(groups.kind)[rows.group]
-    of_event = (_EVENT_SHAPE + others) / (_EVENT_SHAPE / rate + rows.exposure)
-    log_rate: Floats = np.log(
-        np.select(
-            [kinds == "per_event", kinds == "steady", kinds == "episodic", kinds == "triggered"],
-            [
-                of_event,
-                rate,
-                _episode_rate(rows, groups, probability, others, rate),
-                _triggered_rate(rows, groups, others),
-            ],
-            1.0,
-        )
-        * _class_share(rows, probability)
-    )
+    rate = np.ones(len(rows.error))
+    steady = rows.of_kind["steady"]
+    rate[rows.of_kind["per_event"]] = _event_rate(rows, others, mean)
+    rate[steady] = mean[rows.group[steady]]
+    rate[rows.of_kind["episodic"]] = _episode_rate(rows, groups, probability, others, mean)
+    rate[rows.of_kind["triggered"]] = _triggered_rate(rows, groups, others)
+    log_rate: Floats = np.log(rate * _class_share(rows, probability))
     return log_rate
 
 
 def _log_priors(rows: _Rows, groups: _Groups) -> Floats:
     """Rate of each candidate before any error was seen: that of a lone event, of a quiet background."""
     prior = groups.prior[rows.group]
-    kinds = np.array(groups.kind)[rows.group]
     lone = _EVENT_SHAPE / (_EVENT_SHAPE / prior + rows.exposure)
-    priors: Floats = np.log(np.select([kinds == "per_event", kinds == "fixed"], [lone, 1.0], prior))
+    priors: Floats = np.log(np.select([rows.kind == "per_event", rows.kind == "fixed"], [lone, 1.0], prior))
     return priors
 
 
-def _log_classes(rows: _Rows, groups: _Groups, probability: Floats) -> Floats:
+def _log_classes(rows: _Rows, probability: Floats) -> Floats:
     """Share of the error's class in the log rate of an event; other kinds have none."""
-    kinds = np.array(groups.kind)[rows.group]
-    classes: Floats = np.where(kinds == "per_event", np.log(_class_share(rows, probability)), 0.0)
+    classes: Floats = np.where(rows.kind == "per_event", np.log(_class_share(rows, probability)), 0.0)
     return classes
 
 
@@ -220,42 +236,58 @@ def _class_share(rows: _Rows, probability: Floats) -> Floats:
 
     A cause that states 1 gives this class or none: it has nothing to learn.
     """
-    size = np.bincount(rows.cluster, probability)[rows.cluster] - probability
-    alike = np.bincount(rows.cluster_class, probability)[rows.cluster_class] - probability
-    shares: Floats = (_CLASS_WEIGHT * rows.class_share + np.maximum(alike, 0.0)) / (
+    chosen = rows.learning
+    own = probability[chosen]
+    size = np.bincount(rows.cluster, probability)[rows.cluster[chosen]] - own
+    alike = np.bincount(rows.cluster_class, probability)[rows.cluster_class[chosen]] - own
+    shares = np.ones(len(rows.error))
+    shares[chosen] = (_CLASS_WEIGHT * rows.class_share[chosen] + np.maximum(alike, 0.0)) / (
         _CLASS_WEIGHT + np.maximum(size, 0.0)
     )
-    return np.where(rows.class_share < 1.0, shares, 1.0)
+    return shares
 
 
-def _episode_rate(rows: _Rows, groups: _Groups, probability: Floats, others: Floats, mean: Floats) -> Floats:
+def _event_rate(rows: _Rows, others: Floats, means: Floats) -> Floats:
+    """Size of each event given its other errors: its own, drawn from the group's."""
+    chosen = rows.of_kind["per_event"]
+    mean = means[rows.group[chosen]]
+    rate: Floats = (_EVENT_SHAPE + others[chosen]) / (_EVENT_SHAPE / mean + rows.exposure[chosen])
+    return rate
+
+
+def _episode_rate(rows: _Rows, groups: _Groups, probability: Floats, others: Floats, means: Floats) -> Floats:
     """Rate of a minute given the other errors in it: quiet, or an episode, by their odds."""
-    is_episode = _episode_share(others, _others_exposure(rows), mean, _EPISODE_SHAPE)
-    calm = np.bincount(rows.group, probability * (1.0 - is_episode), minlength=len(groups.kind))
-    quiet = _group_means(groups, calm)[rows.group]
+    chosen = rows.of_kind["episodic"]
+    group, others = rows.group[chosen], others[chosen]
+    exposure = _others_exposure(rows.exposure[chosen])
+    is_episode = _episode_share(others, exposure, means[group], _EPISODE_SHAPE)
+    calm = np.bincount(group, probability[chosen] * (1.0 - is_episode), minlength=len(groups.kind))
+    quiet = _group_means(groups, calm)[group]
     price = _price(np.full(len(others), _EPISODE_ODDS), others)
-    failing = _failing_share(rows, others, _EPISODE_SHAPE)
+    failing = _failing_share(others, exposure, _EPISODE_SHAPE)
     rate: Floats = is_episode * price * failing + (1.0 - is_episode) * quiet
     return rate
 
 
 def _triggered_rate(rows: _Rows, groups: _Groups, others: Floats) -> Floats:
     """Rate of the stretch after an event: an episode, cheap because the event is there, or nothing."""
+    chosen = rows.of_kind["triggered"]
+    others, exposure = others[chosen], _others_exposure(rows.exposure[chosen])
     calm = np.full(len(others), _CALM)
-    is_episode = _episode_share(others, _others_exposure(rows), calm, _TRIGGERED_SHAPE)
-    failing = _failing_share(rows, others, _TRIGGERED_SHAPE)
-    rate: Floats = is_episode * _price(groups.prior[rows.group], others) * failing
+    is_episode = _episode_share(others, exposure, calm, _TRIGGERED_SHAPE)
+    failing = _failing_share(others, exposure, _TRIGGERED_SHAPE)
+    rate: Floats = is_episode * _price(groups.prior[rows.group[chosen]], others) * failing
     return rate
 
 
-def _others_exposure(rows: _Rows) -> Floats:
+def _others_exposure(exposure: Floats) -> Floats:
     """Requests of the cluster without the one that is judged."""
-    exposure: Floats = np.maximum(rows.exposure - 1.0, 0.5)
-    return exposure
+    others: Floats = np.maximum(exposure - 1.0, 0.5)
+    return others
 
 
-def _failing_share(rows: _Rows, others: Floats, shape: float) -> Floats:
-    share: Floats = (shape + others) / (_EPISODE_REQUESTS + _others_exposure(rows))
+def _failing_share(others: Floats, exposure: Floats, shape: float) -> Floats:
+    share: Floats = (shape + others) / (_EPISODE_REQUESTS + exposure)
     return share
 
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.special import logsumexp
-from scipy.stats import beta, binom, poisson_binom
+from scipy.special import betaincinv, logsumexp
+
+from pipeline.attribute.chances import binomial
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -94,8 +95,8 @@ def interval(
     if exposure_inside <= 0.0 or exposure_outside <= 0.0:
         return 0.0, float("inf")
     tail, scale = (1.0 - level) / 2.0, exposure_outside / exposure_inside
-    low = float(beta.ppf(tail, inside, outside + 1.0)) if inside > 0 else 0.0
-    high = float(beta.ppf(1.0 - tail, inside + 1.0, outside)) if outside > 0 else 1.0
+    low = float(betaincinv(inside, outside + 1.0, tail)) if inside > 0 else 0.0
+    high = float(betaincinv(inside + 1.0, outside, 1.0 - tail)) if outside > 0 else 1.0
     return low / (1.0 - low) * scale, high / (1.0 - high) * scale if high < 1.0 else float("inf")
 
 
@@ -149,12 +150,8 @@ def _exact(told: Strata, tail: float) -> tuple[float, float, float]:
 
     low = float(np.exp(middle + brentq(at_least, *_around(at_least)))) if seen else 0.0
     high = float(np.exp(middle + brentq(at_most, *_around(at_most)))) if seen < every else float("inf")
-    # Where all binomials are one, the sum is too: its tail needs no transform.
-    shares = np.repeat(told.chance_inside(1.0), told.incidents)
-    chance = (
-        binom.sf(seen - 1, every, shares[0]) if np.ptp(shares) == 0.0 else poisson_binom.sf(seen - 1, shares)
-    )
-    return low, high, min(max(float(chance), 0.0), 1.0)
+    chance = float(_of_sum(told.incidents, told.chance_inside(1.0))[seen:].sum())
+    return low, high, min(chance, 1.0)
 
 
 def _likeliest(told: Strata, seen: int, every: int) -> float:
@@ -180,5 +177,5 @@ def _of_sum(numbers: Counts, chances: Floats) -> Floats:
     mass = np.ones(1)
     for place in np.argsort(numbers, kind="stable"):
         draws = int(numbers[place])
-        mass = np.convolve(mass, binom.pmf(np.arange(draws + 1), draws, chances[place]))
+        mass = np.convolve(mass, binomial(draws, float(chances[place])))
     return mass

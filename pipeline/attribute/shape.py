@@ -8,8 +8,7 @@ like its requests. Both expectations are tested, exactly.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scipy.stats import binom
-
+from pipeline.attribute.chances import at_least, at_most
 from pipeline.attribute.lift import Place, exposures, is_inside
 from pipeline.attribute.ratios import Floats
 
@@ -61,8 +60,8 @@ def _within(places: Sequence[Place], windows: Sequence[Floats]) -> tuple[int, fl
 
 def _verdict(in_core: int, near: int, share: float, attributable_fraction: float) -> str:
     told = share + attributable_fraction * max(_LEAST_IN_CORE - share, 0.0)
-    if float(binom.sf(in_core - 1, near, share)) <= LEVEL:
+    if at_least(in_core, near, share) <= LEVEL:
         return "as_told"
-    if told > share and float(binom.cdf(in_core, near, told)) <= LEVEL:
+    if told > share and at_most(in_core, near, told) <= LEVEL:
         return "elsewhere"
     return "unclear"

@@ -31,6 +31,8 @@ CERTAIN_CLASSES = ("target_answered", "lambda")
 LATE = timedelta(minutes=30)
 """Lines, CloudTrail's records and the states of APIs may come this late (docs/timeline.md)."""
 _DIGITS = 6
+_DECIDING = ("cause", "failure_class", "idle_timeout_s", "deregistration_delay_s")
+"""Columns that the verdict and its remedy are made of."""
 NO_EVENT_CAUSES = ("unexplained", "connect_timeout", "connection_refused")
 """Verdicts that mean "and no event explains it": worth nothing where events were not observed."""
 SEEN_IN_THE_LOG = ("connect_timeout",)
@@ -82,7 +84,8 @@ def decide(
     absent = missing_families(joined, coverage)
     remedies = {cause.id: cause.remedy for cause in causes}
     verdicts = [
-        _verdict(row, missing, remedies) for row, missing in zip(joined.to_dicts(), absent, strict=True)
+        _verdict(row, missing, remedies)
+        for row, missing in zip(joined.select(_DECIDING).to_dicts(), absent, strict=True)
     ]
     classes = joined["failure_class"]
     shares = {
@@ -103,7 +106,7 @@ def decide(
         pl.lit(tool_version).alias("tool_version"),
         pl.lit(causes_hash).alias("causes_hash"),
     )
-    empty = pl.DataFrame(ATTRIBUTIONS.schema.empty_table())
+    empty = pl.DataFrame(ATTRIBUTIONS.empty())
     return stamped.select(pl.col(name).cast(kind) for name, kind in empty.schema.items())
 
 

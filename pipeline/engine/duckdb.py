@@ -59,7 +59,7 @@ class Engine:
         """Make rows of ``files`` readable as a view, named as the table or ``name``; no files: no rows."""
         view = name or table.name
         if not files:
-            self.attach(view, table.schema.empty_table())
+            self.attach(view, table.empty())
             return
         names = ", ".join("'" + name.replace("'", "''") + "'" for name in files)
         self._connection.execute(

@@ -98,7 +98,7 @@ class SparkEngine:
                 rows = rows.filter(rows.time < within.until)
             self._show(rows, view)
         else:
-            self.attach(view, table.schema.empty_table())
+            self.attach(view, table.empty())
 
     def attach(self, name: str, rows: pl.DataFrame | pa.Table) -> None:
         """Copy a small table in under ``name``."""

@@ -24,7 +24,7 @@ ROWS = 60_000
 _ROW_BYTES = 32 << 20
 """Bytes of rows in memory, for lines of up to a mebibyte each; 60,000 usual ones take 21 MB."""
 _REJECTS, _REJECT_BYTES = 20_000, 16 << 20
-_GATEWAY_ERRORS = pa.array([502, 504], pa.int16())
+_GATEWAY_ERRORS = (502, 504)
 _MICROS = pa.int64()
 
 
@@ -111,7 +111,10 @@ class Batch:
         self._files.append((_entry(self._lake, name, partition, kept), locators))
         if name != "requests":
             return
-        errors = table.filter(pc.is_in(table.column("elb_status_code"), _GATEWAY_ERRORS))
+        wanted = pa.array(
+            _GATEWAY_ERRORS, pa.int16()
+        )  # made when needed: it loads pandas, where that is there
+        errors = table.filter(pc.is_in(table.column("elb_status_code"), wanted))
         if errors.num_rows:
             self._files.append((_entry(self._lake, "errors", partition, _compact(errors)), locators))
 

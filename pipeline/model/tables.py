@@ -27,6 +27,10 @@ class Table:
     grain: str
     schema: pa.Schema
 
+    def empty(self) -> pa.Table:
+        """The table without rows; `Schema.empty_table` would load pandas, where that is installed."""
+        return pa.Table.from_batches([], schema=self.schema)
+
 
 @dataclass(frozen=True)
 class Window:

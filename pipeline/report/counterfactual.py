@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.stats import gamma
+from scipy.special import gammainccinv, gammaincinv
 
 from pipeline.engine import Engine
 from pipeline.report.facts import CauseRow
@@ -61,7 +61,7 @@ def recurrence(sizes: NDArray[np.float64], doubt: float = 0.0, level: float = 0.
     tail = (1.0 - level) / 2.0
     total, largest = float(sizes.sum()), float(sizes.max())
     variance = float((sizes**2).sum()) + doubt
-    low = float(gamma.ppf(tail, total**2 / variance, scale=variance / total)) if total > 0.0 else 0.0
+    low = float(gammaincinv(total**2 / variance, tail)) * variance / total if total > 0.0 else 0.0
     above, wide = total + largest, variance + largest**2
-    high = float(gamma.isf(tail, above**2 / wide, scale=wide / above)) if above > 0.0 else 0.0
+    high = float(gammainccinv(above**2 / wide, tail)) * wide / above if above > 0.0 else 0.0
     return low, high

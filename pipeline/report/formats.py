@@ -86,15 +86,18 @@ def _csv(attributions: pl.DataFrame, _: Summary, to: BinaryIO) -> None:
     text = io.TextIOWrapper(to, encoding="utf-8", newline="", write_through=True)
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(attributions.columns)
-    writer.writerows([_csv_value(value) for value in row] for row in attributions.iter_rows())
+    writer.writerows(attributions.select(map(_cells, attributions.iter_columns())).iter_rows())
     text.detach()
 
 
-def _csv_value(value: object) -> object:
+def _cells(column: pl.Series) -> pl.Series:
     """Text made harmless; numbers stay numbers, so a negative lag keeps its sign."""
-    if isinstance(value, datetime):
-        return _rfc3339(value)
-    return safety.csv_cell(value) if isinstance(value, str) else value
+    if isinstance(column.dtype, pl.Datetime):
+        return column.dt.convert_time_zone("UTC").dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ")
+    if column.dtype != pl.String:
+        return column
+    cells = [None if value is None else safety.csv_cell(value) for value in column]
+    return pl.Series(column.name, cells, dtype=pl.String)
 
 
 def _parquet(attributions: pl.DataFrame, summary: Summary, to: BinaryIO) -> None:

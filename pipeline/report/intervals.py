@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.fft import irfft, next_fast_len, rfft
 from scipy.special import ndtri
 
 EXACT_UP_TO = 20_000
@@ -56,9 +57,11 @@ def _distribution(draws: Reals) -> Reals:
 def _convolved(one: Reals, other: Reals) -> Reals:
     if one.size < _FFT_PAYS_FROM:
         return np.clip(np.convolve(one, other), 0.0, None)
-    from scipy.signal import fftconvolve  # noqa: PLC0415 - a second of start-up that few errors can do without
-
-    return np.clip(np.asarray(fftconvolve(one, other), dtype=np.float64), 0.0, None)
+    # As scipy.signal's fftconvolve does it, which takes a second to load.
+    size = one.size + other.size - 1
+    length = next_fast_len(size, real=True)
+    found = irfft(rfft(one, length) * rfft(other, length), length)[:size]
+    return np.clip(np.asarray(found, dtype=np.float64), 0.0, None)
 
 
 def _normal(draws: Reals, tail: float) -> tuple[int, int]:

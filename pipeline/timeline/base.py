@@ -188,7 +188,7 @@ class Source(Protocol):
 
 def frame(table: Table, rows: list[dict[str, Any]]) -> pl.DataFrame:
     """Rows with missing columns filled, in exactly the table's schema."""
-    empty = pl.DataFrame(table.schema.empty_table())
+    empty = pl.DataFrame(table.empty())
     return pl.DataFrame([_encodable(row) for row in rows], schema=empty.schema) if rows else empty
 
 

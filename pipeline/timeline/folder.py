@@ -18,11 +18,14 @@ from pipeline.timeline.base import Document, Findings, Problem
 from pipeline.timeline.coverage import one_span_per_file, watch_until_written
 from pipeline.timeline.decode import LISTS
 from pipeline.timeline.documents import read_documents
+from pipeline.timeline.kubernetes import NAME as KUBERNETES
 from pipeline.timeline.node_groups import with_node_groups
 from pipeline.timeline.redact import Scrubber
 from pipeline.timeline.registry import SOURCES
 from pipeline.timeline.settings import Row, name_by_own_listing, settle
 
+_OF_PODS = (pl.col("source") == KUBERNETES) & pl.col("resource").str.starts_with("pod/")
+"""Settings that nothing else tells, and most of all: there is nothing to settle about them."""
 KEPT = "history"
 """Folder below collected pages: what the store told beside them, so that the pages alone replay the run."""
 
@@ -84,19 +87,25 @@ def read_timeline(*paths: Path, store: Path | None = None, redaction: Redaction 
     kept = [archive.recall(path / KEPT, findings) for path in paths if (path / KEPT).is_dir()]
     kept += [archive.recall(store, findings)] if store is not None else []
     whole = _together([told, *kept])
-    findings.settings = whole[SETTINGS.name].unique().to_dicts()
+    settings = whole[SETTINGS.name].unique()
+    findings.settings = settings.filter(~_OF_PODS).to_dicts()
     events = with_node_groups(merge.events(whole[EVENTS.name]), findings.settings)
     settle(findings)
     return Timeline(
         events=events,
         coverage=merge.coverage(whole[COVERAGE.name]),
-        settings=findings.settings_frame(),
+        settings=_with_pods(findings, settings.filter(_OF_PODS)),
         metrics=merge.metrics(whole[METRICS.name]),
         problems=findings.problems,
         documents=reading.documents,
         sources=frozenset(reading.sources),
         told=told,
     )
+
+
+def _with_pods(findings: Findings, of_pods: pl.DataFrame) -> pl.DataFrame:
+    settled = findings.settings_frame()
+    return merge.settings(pl.concat([settled, of_pods.select(settled.columns)]))
 
 
 def _together(several: Iterable[Told]) -> Told:

@@ -22,7 +22,9 @@ def with_node_groups(events: pl.DataFrame, settings: list[Row]) -> pl.DataFrame:
     A source that knows only the Auto Scaling group names that; where another one knows a role for the same
     instance, or for the group, the role replaces it: then all sources speak of the same group.
     """
-    rows = events.select(_NAMES).to_dicts()
+    names = events.select(_NAMES)
+    distinct = names.unique()  # of a hundred thousand events most are of pods, which name none of them
+    rows = distinct.to_dicts()
     groups = _Groups(rows, settings)
     by_instance = _first(
         (row["instance_id"], row["node_group"]) for row in rows if _has_role(row) and row["instance_id"]
@@ -33,8 +35,10 @@ def with_node_groups(events: pl.DataFrame, settings: list[Row]) -> pl.DataFrame:
         if not _has_role(row):
             role = by_instance.get(row["instance_id"]) or by_group.get(groups.of(row))
             row["node_group"] = role or row["node_group"] or row["asg_name"]
-    named = pl.DataFrame(rows, schema=dict.fromkeys(_NAMES, pl.String))
-    return events.with_columns(named["asg_name"], named["node_group"])
+    filled = pl.DataFrame(rows, schema=dict.fromkeys(_NAMES, pl.String))
+    by_names = distinct.with_columns(filled["asg_name"].alias("_asg"), filled["node_group"].alias("_group"))
+    found = names.join(by_names, on=_NAMES, how="left", nulls_equal=True, maintain_order="left")
+    return events.with_columns(found["_asg"].alias("asg_name"), found["_group"].alias("node_group"))
 
 
 class _Groups:

@@ -29,10 +29,120 @@ ends as (
 
 ),
 
-near as (
+exposures as (
 
     select
-        gateway_errors.*,
+        lifetime_id,
+        private_ip,
+        vpc_id,
+        service_name,
+        seconds_after(drain_started_at, -3.0) as exposed_from,
+        seconds_after(left_at, 65.0 + left_uncertainty_s) as exposed_to
+    from ends
+
+),
+
+-- Errors and ends meet by ten minutes and by what leads from one to the other: so few pairs are left to compare.
+exposed as (
+
+    select
+        *,
+        block_of(least(exposed_from, exposed_to)) as first_block,
+        unnest(
+            generate_series(
+                block_of(least(exposed_from, exposed_to)), block_of(greatest(exposed_from, exposed_to))
+            )
+        ) as block
+    from exposures
+
+),
+
+struck as (
+
+    select
+        request_id,
+        target_ip,
+        target_port,
+        target_share,
+        vpc_id,
+        began_at,
+        failed_at,
+        coalesce(target_type = 'ip', false) as is_ip_target,
+        block_of(began_at) as first_block,
+        unnest(generate_series(block_of(began_at), block_of(failed_at))) as block
+    from gateway_errors
+    where failure_class in ('closed_midway', 'closed_at_once', 'not_connected', 'connect_timeout')
+
+),
+
+met as (
+
+    select
+        struck.*,
+        exposed.lifetime_id,
+        exposed.exposed_from,
+        exposed.exposed_to,
+        exposed.vpc_id as pod_vpc_id,
+        exposed.first_block as exposed_first_block,
+        true as is_the_pod,
+        1.0 as entity
+    from struck
+    inner join exposed
+        on
+            struck.block = exposed.block
+            and struck.target_ip = exposed.private_ip
+
+    union all
+
+    select
+        struck.*,
+        exposed.lifetime_id,
+        exposed.exposed_from,
+        exposed.exposed_to,
+        exposed.vpc_id as pod_vpc_id,
+        exposed.first_block as exposed_first_block,
+        false as is_the_pod,
+        struck.target_share as entity
+    from exposed
+    inner join service_ports
+        on exposed.service_name = service_ports.service
+    inner join struck
+        on
+            exposed.block = struck.block
+            and service_ports.node_port = struck.target_port
+            and exposed.private_ip is distinct from struck.target_ip
+    where not struck.is_ip_target
+
+    union all
+
+    -- Nothing says which ports lead to the pod.
+    select
+        struck.*,
+        exposed.lifetime_id,
+        exposed.exposed_from,
+        exposed.exposed_to,
+        exposed.vpc_id as pod_vpc_id,
+        exposed.first_block as exposed_first_block,
+        false as is_the_pod,
+        0.3 * struck.target_share as entity
+    from exposed
+    inner join struck
+        on
+            exposed.block = struck.block
+            and exposed.private_ip is distinct from struck.target_ip
+    where
+        not struck.is_ip_target
+        and exposed.service_name not in (select service_ports.service from service_ports)
+
+),
+
+matched as (
+
+    select
+        gateway_errors.request_id,
+        gateway_errors.failure_class,
+        met.is_the_pod,
+        met.entity,
         ends.lifetime_id as end_id,
         ends.pod_name,
         ends.left_known_by,
@@ -40,51 +150,23 @@ near as (
         ends.drain_s,
         ends.left_uncertainty_s as uncertainty_s,
         coalesce(ends.left_event_id, ends.drain_event_id) as end_event_id,
-        gateway_errors.target_ip = ends.private_ip as is_the_pod,
         coalesce(bursts.errors > 5.0 * bursts.expected_by_chance + 2.0, false) as is_burst,
         seconds_between(ends.drain_started_at, gateway_errors.failed_at) as since_drain_s,
         seconds_between(ends.left_at, gateway_errors.failed_at) as failed_after_s,
         seconds_between(ends.left_at, gateway_errors.began_at) as began_after_s
-    from gateway_errors
+    from met
+    inner join gateway_errors
+        on met.request_id = gateway_errors.request_id
     inner join ends
-        on
-            gateway_errors.failed_at >= seconds_after(ends.drain_started_at, -3.0)
-            and gateway_errors.began_at <= seconds_after(ends.left_at, 65.0 + ends.left_uncertainty_s)
-            and may_share_vpc(gateway_errors.vpc_id, ends.vpc_id)
+        on met.lifetime_id = ends.lifetime_id
     left join bursts
-        on gateway_errors.request_id = bursts.request_id
+        on met.request_id = bursts.request_id
     where
-        gateway_errors.failure_class in (
-            'closed_midway', 'closed_at_once', 'not_connected', 'connect_timeout'
-        )
-
-),
-
-services as (
-
-    select distinct service
-    from service_ports
-
-),
-
-matched as (
-
-    select
-        near.*,
-        case
-            when near.is_the_pod then 1.0
-            when near.target_type = 'ip' then 0.0
-            when services.service is null then 0.3 * near.target_share
-            when service_ports.service is not null then near.target_share
-            else 0.0
-        end as entity
-    from near
-    left join services
-        on near.service_name = services.service
-    left join service_ports
-        on
-            near.service_name = service_ports.service
-            and near.target_port = service_ports.node_port
+        -- Both may last for several blocks: they meet in the first that they share.
+        met.block = greatest(met.first_block, met.exposed_first_block)
+        and met.failed_at >= met.exposed_from
+        and met.began_at <= met.exposed_to
+        and may_share_vpc(met.vpc_id, met.pod_vpc_id)
 
 ),
 

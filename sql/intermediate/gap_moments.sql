@@ -1,5 +1,5 @@
--- Grain: one row and ten minutes looked back into, per gateway error that was dispatched or refused, and per
--- sampled ordinary request of a target group with such errors (without id). A table of its own: knowing how few
+-- Grain: one row per gateway error that was dispatched or refused, and per sampled ordinary request of a target
+-- group with such errors (without id). A table of its own: knowing how few
 -- they are, the engine holds these in memory and lets the requests pass by, not the other way round.
 
 with
@@ -57,7 +57,7 @@ select
     target_ip,
     target_port,
     began_at,
-    unnest([block_of(began_at) - 1, block_of(began_at)]) as block
+    minute_of(began_at) as minute
 from error_lines
 where failure_class in ('closed_at_once', 'closed_midway', 'not_connected', 'no_answer')
 
@@ -70,5 +70,5 @@ select
     target_ip,
     target_port,
     began_at,
-    unnest([block_of(began_at) - 1, block_of(began_at)]) as block
+    minute_of(began_at) as minute
 from sampled

@@ -34,6 +34,7 @@ last_lines as (
         elb,
         max(minute_of(time)) as minute
     from requests
+    where elb in (select counted.elb from counted)
     group by elb
 ),
 

@@ -13,6 +13,7 @@ import polars as pl
 from pipeline.model import COVERAGE, EVENTS, SETTINGS
 from pipeline.timeline import archive
 from pipeline.timeline.base import frame
+from pipeline.timeline.kubernetes import NAME as KUBERNETES
 from tests.benchmarks.lifetimes import Rows, event, node
 from tests.support.alb_lines import ELB, GROUP
 
@@ -96,7 +97,8 @@ def _labels(service: int) -> str:
 
 
 def _setting(resource: str, setting: str, value: str) -> dict[str, str]:
-    return {"resource": resource, "setting": setting, "value": value, "source": "made"}
+    source = "elbv2" if resource.startswith("arn:") else KUBERNETES
+    return {"resource": resource, "setting": setting, "value": value, "source": source}
 
 
 _IDLE_TIMEOUT = "idle_timeout.timeout_seconds"

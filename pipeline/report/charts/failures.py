@@ -1,7 +1,7 @@
 """How it failed: classes against causes, and the load balancer's own nodes."""
 
 import plotly.graph_objects as go
-from scipy.stats import chi2
+from scipy.special import gammainccinv, gammaincinv
 
 from pipeline.report import wording
 from pipeline.report.charts.base import Chart, Row, Scene, style
@@ -98,6 +98,6 @@ def draw_balancer_nodes(scene: Scene) -> Chart | None:
 def _per_million(row: Row) -> tuple[float, float, float]:
     """Rate per million requests with its exact Poisson interval (Garwood)."""
     errors, requests = row["errors"], max(row["requests"], 1)
-    low = 0.0 if not errors else float(chi2.ppf(_TAIL, 2 * errors)) / 2
-    high = float(chi2.isf(_TAIL, 2 * errors + 2)) / 2
+    low = 0.0 if not errors else float(gammaincinv(errors, _TAIL))
+    high = float(gammainccinv(errors + 1, _TAIL))
     return errors / requests * 1e6, low / requests * 1e6, high / requests * 1e6
