@@ -17,7 +17,8 @@ from pipeline.errors import QueryError
 
 Node = exp.Expr
 _DIALECT = "databricks"
-"""Spark as of its version 4.3: with QUALIFY, which sqlglot takes out of what it calls "spark"."""
+"""Spark as of its version 4: what sqlglot calls "spark" is 3."""
+_WANTED = "is_wanted"
 _CONVERSION = re.compile(r"%%|%[-+ 0#]*[0-9]*(?:[.]([0-9]+))?([dfg])")
 _FORMATTED = {"d": "bigint", "f": "double", "g": "string"}
 """By conversion, the one type that Java's formatter takes for it here."""
@@ -45,6 +46,7 @@ def translated(statement: str, columns: Columns) -> str:
     for kind, spell in _SPELLINGS.items():
         tree = _replaced(tree, kind, spell)
     tree = _replaced(tree, exp.Select, lambda node: _listed(node, columns))
+    tree = _replaced(tree, exp.Select, _qualified)
     return tree.sql(dialect=_DIALECT, comments=False)
 
 
@@ -220,6 +222,27 @@ def _listed(node: Node, columns: Columns) -> Node:
     ]
     node.set("expressions", [*listed, *node.expressions[1:]])
     return node
+
+
+def _qualified(node: Node) -> Node:
+    """Spark before 4.3, which clusters run, has no `qualify`: its condition is a column, tested outside.
+
+    What is selected beside it may be named in it, which a window of Spark's may not: that is written out.
+    """
+    qualify = node.args.get("qualify")
+    if qualify is None:
+        return node
+    named = {one.alias: one.this for one in node.expressions if isinstance(one, exp.Alias)}
+
+    def filled(each: Node) -> Node:
+        is_named = isinstance(each, exp.Column) and not each.table and each.name in named
+        return exp.paren(named[each.name].copy()) if is_named else each
+
+    inner = node.copy()
+    inner.set("qualify", None)
+    inner.append("expressions", exp.alias_(exp.paren(qualify.this.copy().transform(filled)), _WANTED))
+    everything = exp.Star(except_=[exp.to_identifier(_WANTED)])
+    return exp.select(everything).from_(exp.alias_(exp.paren(inner), "qualified")).where(exp.column(_WANTED))
 
 
 _SPELLINGS: dict[type[Node], Callable[[Node], Node]] = {
