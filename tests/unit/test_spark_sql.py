@@ -76,7 +76,8 @@ def test_the_parameters_stay_parameters(name: str) -> None:
             "select a || b as x from t qualify row_number() over (partition by x order by c) = 1",
             (
                 "SELECT * EXCEPT (is_wanted) FROM (SELECT a || b AS x, "
-                "(ROW_NUMBER() OVER (PARTITION BY (a || b) ORDER BY c NULLS LAST) = 1) AS is_wanted FROM t) AS qualified WHERE is_wanted"
+                "(ROW_NUMBER() OVER (PARTITION BY (a || b) ORDER BY c NULLS LAST) = 1) AS is_wanted "
+                "FROM t) AS qualified WHERE is_wanted"
             ),
         ),
         ("select minute_of(at) as x", "SELECT ((UNIX_MICROS(((at)))) DIV 60000000) AS x"),
