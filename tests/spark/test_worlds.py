@@ -1,7 +1,8 @@
 """Simulated incidents on both engines: the same requests, candidates and verdicts, sentences included."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import polars as pl
@@ -16,7 +17,7 @@ from tests.support.engines_compared import differences
 
 pytestmark = pytest.mark.spark
 
-WORLDS = ("mixed_hard", "mixed_platform", "mixed_servers", "mixed_logs_only", "idle_flows")
+WORLDS = ("mixed_hard", "mixed_platform", "mixed_servers", "idle_flows")
 SEED = 41
 TABLES = ("requests", "candidates", "attributions")
 UNSEEN = {"elb_event", "h2_goaway"}
@@ -33,16 +34,19 @@ def answered(world: Path, settings: Settings) -> Answers:
 
 
 @pytest.fixture(scope="module")
-def worlds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    folders = {name: tmp_path_factory.mktemp(name) for name in WORLDS}
-    for name, folder in folders.items():
+def world(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    @cache
+    def made(name: str) -> Path:
+        folder = tmp_path_factory.mktemp(name)
         generate(SCENARIOS[name](SEED), folder)
-    return folders
+        return folder
+
+    return made
 
 
 @pytest.fixture(scope="module")
-def on_duckdb(worlds: dict[str, Path]) -> dict[str, Answers]:
-    return {name: answered(folder, Settings()) for name, folder in worlds.items()}
+def on_duckdb(world: Callable[[str], Path]) -> Callable[[str], Answers]:
+    return cache(lambda name: answered(world(name), Settings()))
 
 
 @pytest.fixture(scope="module")
@@ -55,15 +59,15 @@ def on_spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
         yield Settings(engine="spark", master="local[2]", shared=shared.as_uri())
 
 
-def test_the_worlds_show_every_cause_that_the_simulator_has(on_duckdb: dict[str, Answers]) -> None:
-    shown = {cause for answers in on_duckdb.values() for cause in answers["candidates"]["cause"]}
+def test_the_worlds_show_every_cause_that_the_simulator_has(on_duckdb: Callable[[str], Answers]) -> None:
+    shown = {cause for name in WORLDS for cause in on_duckdb(name)["candidates"]["cause"]}
     assert shown == {cause.id for cause in causes.load()} - UNSEEN
 
 
 @pytest.mark.parametrize("name", WORLDS)
 def test_a_world_gets_the_same_answers(
-    name: str, worlds: dict[str, Path], on_duckdb: dict[str, Answers], on_spark: Settings
+    name: str, world: Callable[[str], Path], on_duckdb: Callable[[str], Answers], on_spark: Settings
 ) -> None:
-    ours, theirs = answered(worlds[name], on_spark), on_duckdb[name]
+    ours, theirs = answered(world(name), on_spark), on_duckdb(name)
     assert theirs["attributions"].height
     assert [line for table in TABLES for line in differences(ours[table], theirs[table])] == []
