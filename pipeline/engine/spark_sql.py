@@ -19,10 +19,7 @@ Node = exp.Expr
 _DIALECT = "databricks"
 """Spark as of its version 4: what sqlglot calls "spark" is 3."""
 _WANTED = "is_wanted"
-_CONVERSION = re.compile(r"%%|%[-+ 0#]*[0-9]*(?:[.]([0-9]+))?([dfg])")
-_FORMATTED = {"d": "bigint", "f": "double", "g": "string"}
-"""By conversion, the one type that Java's formatter takes for it here."""
-
+_CONVERSION = re.compile(r"%%|%[-+ 0#]*[0-9]*(?:[.]([0-9]+))?([dfgs])")
 
 Columns = Callable[[str], Sequence[str]]
 """The columns of a table, in order."""
@@ -172,19 +169,40 @@ def _formatted(node: Node) -> Node:
     if len(conversions) != len(values):
         return _told(template, values)
     typed = [
-        exp.cast(_short(value, precision) if kind == "g" else value.copy(), _FORMATTED[kind])
+        _CONVERTED[kind](value, int(precision or 6))
         for value, (precision, kind) in zip(values, conversions, strict=True)
     ]
-    return _told(exp.Literal.string(re.sub(r"%(?:[.][0-9]+)?g", "%s", text)), typed)
+    plain = _CONVERSION.sub(lambda found: "%s" if found[2] in {"f", "g"} else found[0], text)
+    return _told(exp.Literal.string(plain), typed)
 
 
-def _short(value: Node, precision: str) -> Node:
+def _rounded(value: Node, pattern: str) -> Node:
+    """Text of a number, rounded as C does: from what it really is, a tie to the even digit.
+
+    Java's `%f` rounds the shortest decimals that stand for the number, and ties up: 12.5 to 13, 0.35 to 0.4.
+    """
+    return _call("format_number", exp.cast(value.copy(), "double"), exp.Literal.string(pattern))
+
+
+def _fixed(value: Node, precision: int) -> Node:
+    return _rounded(value, "0." + "0" * precision if precision else "0")
+
+
+def _short(value: Node, precision: int) -> Node:
     """A number of ordinary size with so many digits and no idle zeros, as C has it for `%g`."""
-    wanted = exp.Literal.string(f"%.{int(precision or 6) - 1}e")
-    rounded = exp.cast(_call("format_string", wanted, exp.cast(value.copy(), "double")), "double")
+    rounded = exp.cast(_rounded(value, f"0.{'0' * (precision - 1)}E0"), "double")
     return _call(
         "regexp_replace", exp.cast(rounded, "string"), exp.Literal.string("[.]0$"), exp.Literal.string("")
     )
+
+
+_CONVERTED: dict[str, Callable[[Node, int], Node]] = {
+    "d": lambda value, _: exp.cast(value.copy(), "bigint"),
+    "s": lambda value, _: exp.cast(value.copy(), "string"),
+    "f": _fixed,
+    "g": _short,
+}
+"""By conversion, the value as Java's formatter takes it."""
 
 
 def _told(template: Node, values: Sequence[Node]) -> Node:
