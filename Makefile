@@ -26,8 +26,8 @@ unit: $(VENV)/developer browser programs
 test-long: $(VENV)/developer browser programs
 	LONG_SUITES=1 $(BIN)/pytest -n 3 --dist worksteal -m "not spark"
 
-# Both engines give the same: every query of sql/, the bundled incident, ingest, and a cluster of a master and two
-# workers on loopback that loses one of them. Some ten minutes; pyspark (450 MB) and Java 17 are installed.
+# Both engines give the same: every query of sql/, the bundled incident, simulated ones, ingest, and a cluster of a master
+# and two workers on loopback that loses one of them. Some half an hour; pyspark (450 MB) and Java 17 are installed.
 test-spark: $(VENV)/developer java
 	$(BIN)/pip install -q -e ".[spark]"
 	$(BIN)/pytest -m spark tests/spark

@@ -72,6 +72,7 @@ class SparkEngine:
             shared = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="forensics-spark-"))
         self._stack.callback(self._remove)
         self._folder = f"{_uri(shared).rstrip('/')}/{self.session.sparkContext.applicationId}"
+        self._is_remote = "://" in shared
         self._numbers = count()
 
     def __enter__(self) -> Self:
@@ -129,6 +130,11 @@ class SparkEngine:
     def ask(self, statement: str) -> pl.DataFrame:
         """Rows of a user's own statement, written for DuckDB; Spark's errors pass through."""
         return _fetched(self._asked(statement, None))
+
+    @property
+    def rows_at(self) -> str | None:
+        """URI for the rows of this run, removed with its tables; None: the machines share a folder."""
+        return f"{self._folder}/rows" if self._is_remote else None
 
     def spread(
         self, work: Callable[[Iterable[bytes]], Iterator[bytes]], pieces: Sequence[bytes]

@@ -17,11 +17,9 @@ from pipeline.errors import QueryError
 
 Node = exp.Expr
 _DIALECT = "databricks"
-"""Spark as of its version 4.3: with QUALIFY, which sqlglot takes out of what it calls "spark"."""
-_CONVERSION = re.compile(r"%%|%[-+ 0#]*[0-9]*(?:[.]([0-9]+))?([dfg])")
-_FORMATTED = {"d": "bigint", "f": "double", "g": "string"}
-"""By conversion, the one type that Java's formatter takes for it here."""
-
+"""Spark as of its version 4: what sqlglot calls "spark" is 3."""
+_WANTED = "is_wanted"
+_CONVERSION = re.compile(r"%%|%[-+ 0#]*[0-9]*(?:[.]([0-9]+))?([dfgs])")
 
 Columns = Callable[[str], Sequence[str]]
 """The columns of a table, in order."""
@@ -45,6 +43,7 @@ def translated(statement: str, columns: Columns) -> str:
     for kind, spell in _SPELLINGS.items():
         tree = _replaced(tree, kind, spell)
     tree = _replaced(tree, exp.Select, lambda node: _listed(node, columns))
+    tree = _replaced(tree, exp.Select, _qualified)
     return tree.sql(dialect=_DIALECT, comments=False)
 
 
@@ -170,19 +169,40 @@ def _formatted(node: Node) -> Node:
     if len(conversions) != len(values):
         return _told(template, values)
     typed = [
-        exp.cast(_short(value, precision) if kind == "g" else value.copy(), _FORMATTED[kind])
+        _CONVERTED[kind](value, int(precision or 6))
         for value, (precision, kind) in zip(values, conversions, strict=True)
     ]
-    return _told(exp.Literal.string(re.sub(r"%(?:[.][0-9]+)?g", "%s", text)), typed)
+    plain = _CONVERSION.sub(lambda found: "%s" if found[2] in {"f", "g"} else found[0], text)
+    return _told(exp.Literal.string(plain), typed)
 
 
-def _short(value: Node, precision: str) -> Node:
+def _rounded(value: Node, pattern: str) -> Node:
+    """Text of a number, rounded as C does: from what it really is, a tie to the even digit.
+
+    Java's `%f` rounds the shortest decimals that stand for the number, and ties up: 12.5 to 13, 0.35 to 0.4.
+    """
+    return _call("format_number", exp.cast(value.copy(), "double"), exp.Literal.string(pattern))
+
+
+def _fixed(value: Node, precision: int) -> Node:
+    return _rounded(value, "0." + "0" * precision if precision else "0")
+
+
+def _short(value: Node, precision: int) -> Node:
     """A number of ordinary size with so many digits and no idle zeros, as C has it for `%g`."""
-    wanted = exp.Literal.string(f"%.{int(precision or 6) - 1}e")
-    rounded = exp.cast(_call("format_string", wanted, exp.cast(value.copy(), "double")), "double")
+    rounded = exp.cast(_rounded(value, f"0.{'0' * (precision - 1)}E0"), "double")
     return _call(
         "regexp_replace", exp.cast(rounded, "string"), exp.Literal.string("[.]0$"), exp.Literal.string("")
     )
+
+
+_CONVERTED: dict[str, Callable[[Node, int], Node]] = {
+    "d": lambda value, _: exp.cast(value.copy(), "bigint"),
+    "s": lambda value, _: exp.cast(value.copy(), "string"),
+    "f": _fixed,
+    "g": _short,
+}
+"""By conversion, the value as Java's formatter takes it."""
 
 
 def _told(template: Node, values: Sequence[Node]) -> Node:
@@ -220,6 +240,27 @@ def _listed(node: Node, columns: Columns) -> Node:
     ]
     node.set("expressions", [*listed, *node.expressions[1:]])
     return node
+
+
+def _qualified(node: Node) -> Node:
+    """Spark before 4.3, which clusters run, has no `qualify`: its condition is a column, tested outside.
+
+    What is selected beside it may be named in it, which a window of Spark's may not: that is written out.
+    """
+    qualify = node.args.get("qualify")
+    if qualify is None:
+        return node
+    named = {one.alias: one.this for one in node.expressions if isinstance(one, exp.Alias)}
+
+    def filled(each: Node) -> Node:
+        is_named = isinstance(each, exp.Column) and not each.table and each.name in named
+        return exp.paren(named[each.name].copy()) if is_named else each
+
+    inner = node.copy()
+    inner.set("qualify", None)
+    inner.append("expressions", exp.alias_(exp.paren(qualify.this.copy().transform(filled)), _WANTED))
+    everything = exp.Star(except_=[exp.to_identifier(_WANTED)])
+    return exp.select(everything).from_(exp.alias_(exp.paren(inner), "qualified")).where(exp.column(_WANTED))
 
 
 _SPELLINGS: dict[type[Node], Callable[[Node], Node]] = {

@@ -39,9 +39,11 @@ class Lake:
     ``ledger.sqlite``. Readers take their file lists from here, never from a glob.
     """
 
-    def __init__(self, root: Path, ledger: Ledger) -> None:
+    def __init__(self, root: Path, ledger: Ledger, rows_at: str | None) -> None:
         """Use :meth:`open`."""
         self.root = root
+        self.rows_at = rows_at
+        """URI below which the files lie that the ledger names; None: they lie beside it."""
         self.ledger = ledger
         self.redaction: Redaction | None = None
         """How rows are redacted before they are written here; :meth:`redact` sets it."""
@@ -51,8 +53,12 @@ class Lake:
         self._durable: set[Path] = set()
 
     @classmethod
-    def open(cls, store: Path) -> Self:
+    def open(cls, store: Path, rows_at: str | None = None) -> Self:
         """Open a store; what a crash left behind is removed. A new one is for its owner's eyes only.
+
+        Args:
+            store: folder of the ledger.
+            rows_at: as the attribute; for a store of one run that other machines fill.
 
         Raises:
             StoreError: the folder cannot be used.
@@ -61,7 +67,7 @@ class Lake:
             store.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as problem:
             raise StoreError(f"{store}: cannot be used as a store: {problem.strerror}") from problem
-        lake = cls(store, Ledger(store / "ledger.sqlite"))
+        lake = cls(store, Ledger(store / "ledger.sqlite"), rows_at)
         lake._recover()
         return lake
 
@@ -139,7 +145,7 @@ class Lake:
     def rejected_files(self) -> list[str]:
         """Files of the table `rejected_lines`."""
         found = self.ledger.ask("select path from files where kind = 'rejected_lines' order by path")
-        return [str(self.root / str(path)) for (path,) in found]
+        return [f"{self._above}/{path}" for (path,) in found]
 
     def objects(self) -> pa.Table:
         """The table `objects`, by key."""
@@ -180,10 +186,15 @@ class Lake:
             (kind, *(_micros(window.since),) * 2, *(_micros(window.until),) * 2),
         )
         return [
-            str(self.root / str(path))
+            f"{self._above}/{path}"
             for path, elb in found
             if load_balancer is None or elb is None or keys.load_balancer_matches(load_balancer, str(elb))
         ]
+
+    @property
+    def _above(self) -> str:
+        """What the paths of files start with."""
+        return self.rows_at or str(self.root)
 
     def etag(self, locator: str) -> str | None:
         """ETag of an ingested object; None when it is not in the lake."""
@@ -253,7 +264,8 @@ class Lake:
     ) -> None:
         if not self._is_writer:
             raise StoreError(f"{self.root}: not open for writing any more; nothing was changed")
-        self._make_durable(file.path for file, _ in files)
+        if self.rows_at is None:
+            self._make_durable(file.path for file, _ in files)
         self.ledger.commit(objects, files, retired, time.time_ns() // 1000, expired, forgotten)
 
     def _make_durable(self, paths: Iterable[str]) -> None:

@@ -3,17 +3,22 @@
 The driver lists, chooses and keeps the ledger. An executor fetches and parses objects and writes Parquet
 below the store, as a thread would; what it would commit it sends to the driver, which enters it in the
 ledger. Files of a task that died, or ran twice, are in no ledger: the next cleaning removes them.
+Where the machines share no folder but a bucket, the executor sends its files there before it reports.
 """
 
 import pickle
+import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, cast, runtime_checkable
 
-from pipeline.errors import ForensicsError
+import pyarrow as pa
+from pyarrow.fs import copy_files
+
+from pipeline.errors import ForensicsError, StoreError
 from pipeline.ingest import keys
 from pipeline.ingest.lake import Lake
 from pipeline.ingest.ledger import FileEntry, ObjectEntry
@@ -35,6 +40,11 @@ Work = Callable[[Iterable[bytes]], Iterator[bytes]]
 @runtime_checkable
 class Spreader(Protocol):
     """Runs work on other machines."""
+
+    @property
+    def rows_at(self) -> str | None:
+        """URI for the rows of this run, where the machines share no folder."""
+        ...
 
     def spread(self, work: Work, pieces: Sequence[bytes]) -> Iterator[bytes]:
         """What ``work`` gives for each piece, in any order; a piece whose machine is lost runs again."""
@@ -85,12 +95,17 @@ class Draft:
 
 @dataclass(frozen=True)
 class Task:
-    """Objects for one executor, where they are, and the empty draft."""
+    """Objects for one executor, where they are, and the empty draft.
+
+    Attributes:
+        rows_at: where files are sent; None: the draft's folder is one that every machine sees.
+    """
 
     open_source: Callable[[], Source]
     candidates: list[Candidate]
     draft: Draft
     is_lean: bool
+    rows_at: str | None
 
 
 @dataclass(frozen=True)
@@ -116,7 +131,7 @@ def ingest(
     Args:
         spreader: the engine.
         open_source: called on the executor; it travels there, so it must be a function of a module.
-        lake: open for writing, in a folder that every machine sees.
+        lake: open for writing; its rows lie where every machine sees them.
         chosen: objects, no two of which are copies of each other.
         tally: what is counted into.
         is_lean: whether the columns of requests that no verdict reads are left out.
@@ -132,6 +147,7 @@ def ingest(
                 part,
                 Draft(lake.root.absolute(), lake.redaction, _known(lake, part)),
                 is_lean,
+                lake.rows_at,
             )
         )
         for part in _parts([_named(lake, candidate) for candidate in chosen])
@@ -152,13 +168,41 @@ def _done(task: Task) -> Done:
     summary, problem = PullSummary(), None
     tally = Tally(summary, len(task.candidates), None)
     try:
-        with closing(task.open_source()) as source, Supply(source, task.candidates) as supply:
+        with (
+            _written(task) as draft,
+            closing(task.open_source()) as source,
+            Supply(source, task.candidates) as supply,
+        ):
             if isinstance(source, SeveralSources):
                 summary.refusals = source.refusals
-            Worker(task.draft, supply, tally, threading.Event(), is_lean=task.is_lean).run()
+            Worker(draft, supply, tally, threading.Event(), is_lean=task.is_lean).run()
     except ForensicsError as refused:  # again and again it would be the same: no case for another try
         problem = refused
     return Done(replace(task.draft, known={}), summary, problem)
+
+
+@contextmanager
+def _written(task: Task) -> Iterator[Draft]:
+    """The draft; what it commits is then where every machine sees it."""
+    if task.rows_at is None:
+        yield task.draft
+        return
+    with tempfile.TemporaryDirectory(prefix="forensics-") as here:
+        yield replace(task.draft, root=Path(here))
+        send(Path(here), task.rows_at)
+
+
+def send(folder: Path, uri: str) -> None:
+    """Copy the files below a folder to a URI, with their paths; S3 may be spelt as Spark spells it.
+
+    Raises:
+        StoreError: it cannot be written there.
+    """
+    scheme, _, place = uri.partition("://")
+    try:
+        copy_files(str(folder), f"{'s3' if scheme == 's3a' else scheme}://{place}")
+    except (OSError, pa.ArrowInvalid) as problem:
+        raise StoreError(f"{uri}: cannot write: {problem}") from problem
 
 
 def _unpacked(done: bytes) -> Done:

@@ -13,20 +13,27 @@ def spreader(engine: Engine | None) -> Spreader | None:
     return engine if isinstance(engine, Spreader) else None
 
 
-def shared_folder(settings: Settings) -> str | None:
-    """Where a temporary store has to lie for all machines to see it; None: anywhere.
+def shared_folder(settings: Settings, logs: str | None) -> str | None:
+    """Where a temporary store has to lie for all machines to see its rows; None: anywhere.
 
     Raises:
-        UsageError: it is no folder.
+        UsageError: rows would lie on this machine only.
     """
     if settings.engine == "duckdb" or settings.shared is None:
         return None
-    if "://" in settings.shared:
+    if "://" not in settings.shared:
+        return settings.shared
+    if logs == "-":
         raise UsageError(
-            f"--shared {settings.shared}: logs are read into a folder that all machines see, and this is "
-            "none; name a shared folder, or pull the logs into a --store that lies in one"
+            f"--shared {settings.shared}: standard input is read on this machine, whose rows no other sees "
+            "there; name a shared folder, or give the logs as a URI"
         )
-    return settings.shared
+    return None
+
+
+def rows_at(engine: Engine) -> str | None:
+    """Where the rows of a temporary store lie that other machines fill; None: in its folder."""
+    return engine.rows_at if isinstance(engine, Spreader) else None
 
 
 def reading(settings: Settings) -> AbstractContextManager[Engine | None]:

@@ -144,9 +144,9 @@ def investigate(
         store = settings.store
         asks_aws = question.asks_aws(has_store=place is None)
         if place is not None:
-            store = Path(stack.enter_context(_temporary(engines.shared_folder(settings))))
+            store = Path(stack.enter_context(_temporary(engines.shared_folder(settings, question.logs))))
         engine = stack.enter_context(engines.opened(settings))
-        lake = stack.enter_context(Lake.open(store))
+        lake = stack.enter_context(Lake.open(store, engines.rows_at(engine) if place is not None else None))
         pulled = None
         redaction = _redaction(lake, question, settings, is_temporary=place is not None, asks_aws=asks_aws)
         if place is not None:

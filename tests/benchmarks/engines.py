@@ -66,22 +66,22 @@ def compare(lines: int, scratch: Path) -> None:
     run("duckdb, 1 thread", logs, scratch / "one", {"FORENSICS_THREADS": "1"}, None)
     run("duckdb, 2 threads", logs, scratch / "two", {"FORENSICS_THREADS": "2"}, None)
     for workers in (1, 2):
-        shared = scratch / f"shared{workers}"
-        shared.mkdir()
-        with cluster(scratch / f"cluster{workers}", workers) as running:
-            spark = {
-                **running.environment,
-                "FORENSICS_ENGINE": "spark",
-                "FORENSICS_MASTER": running.url,
-                "FORENSICS_SHARED": str(shared),
-            }
-            run(
-                f"spark, {workers} executor{'s' * (workers > 1)}",
-                logs,
-                scratch / f"s{workers}",
-                spark,
-                running,
-            )
+        run_on_spark(logs, scratch, workers)
+
+
+def run_on_spark(logs: Path, scratch: Path, workers: int) -> None:
+    """Measure on a new cluster of so many workers, and print."""
+    shared = scratch / f"shared{workers}"
+    shared.mkdir()
+    with cluster(scratch / f"cluster{workers}", workers) as running:
+        spark = {
+            **running.environment,
+            "FORENSICS_ENGINE": "spark",
+            "FORENSICS_MASTER": running.url,
+            "FORENSICS_SHARED": str(shared),
+        }
+        name = f"spark, {workers} executor{'s' * (workers > 1)}"
+        run(name, logs, scratch / f"s{workers}", spark, running)
 
 
 def run(name: str, logs: Path, store: Path, environment: dict[str, str], on: Cluster | None) -> None:

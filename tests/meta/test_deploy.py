@@ -1,5 +1,6 @@
 """docs/deploy: each file is taken by the linter or model of who will read it, and they fit together."""
 
+import ast
 import configparser
 import json
 import re
@@ -17,9 +18,9 @@ import yaml
 from botocore import xform_name
 from botocore.validate import ParamValidator
 
-from pipeline import __version__
+from pipeline import __version__, cli
 from pipeline.config import Settings
-from pipeline.usecases import settings
+from pipeline.usecases import engines, settings
 from tests.support.command_words import taken
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -197,16 +198,19 @@ def test_the_role_trusts_the_service_account_and_nobody_else() -> None:
         ("ecs", "RegisterTaskDefinition", "ecs-task-definition.json"),
         ("scheduler", "CreateSchedule", "eventbridge-schedule.json"),
         ("emr", "AddJobFlowSteps", "emr-step.json"),
+        ("emr-serverless", "StartJobRun", "emr-serverless-job.json"),
     ],
 )
 def test_the_service_model_takes_the_file_and_no_other_key(service: str, operation: str, name: str) -> None:
     model = botocore.session.get_session().get_service_model(service).operation_model(operation)
     assert model.input_shape is not None
-    report = ParamValidator().validate(read(name), model.input_shape)
+    # Both the command and boto3 add these.
+    given = {**read(name), **dict.fromkeys(model.idempotent_members, "drawn at random")}
+    report = ParamValidator().validate(given, model.input_shape)
     assert not report.has_errors(), report.generate_report()
     command = xform_name(operation, "-")
     assert f"aws {service} {command} --cli-input-json file://docs/deploy/{name}\n" in PAGE
-    wrong = {**read(name), "nonsense": 1}
+    wrong = {**given, "nonsense": 1}
     assert ParamValidator().validate(wrong, model.input_shape).has_errors()
 
 
@@ -217,6 +221,53 @@ def test_the_step_is_a_command_on_spark_that_the_command_takes() -> None:
     assert all("=" in word for word in words[1:place])
     assert words[place + 1 : place + 4] == ["attribute", "--engine", "spark"]
     taken(words[place + 1 :])
+
+
+def job_words(name: str) -> list[str]:
+    if name == "emr-serverless-job.json":
+        words = read(name)["jobDriver"]["sparkSubmit"]["entryPointArguments"]
+    else:
+        (task,) = read(name)["tasks"]
+        words = task["python_wheel_task"]["parameters"]
+    return [str(word) for word in words]
+
+
+@pytest.mark.parametrize("name", ["emr-serverless-job.json", "databricks-job.json"])
+def test_a_job_without_a_folder_names_a_uri_that_rows_can_be_sent_to(name: str) -> None:
+    words = job_words(name)
+    assert words[:3] == ["attribute", "--engine", "spark"]
+    assert "--master" not in words, "the session is the platform's"
+    taken(words)
+    shared = words[words.index("--shared") + 1]
+    given = Settings(engine="spark", shared=shared)
+    assert engines.shared_folder(given, words[words.index("--logs") + 1]) is None
+    assert shared.partition("://")[0] in {"s3", "s3a"}
+
+
+def test_the_serverless_job_starts_the_command_in_the_environment_of_the_page() -> None:
+    submit = read("emr-serverless-job.json")["jobDriver"]["sparkSubmit"]
+    assert submit["entryPoint"].endswith("/spark_job.py")
+    conf = dict(one.split("=", 1) for one in submit["sparkSubmitParameters"].split("--conf ")[1:])
+    unpacked = {one.partition("#")[2] for one in conf.pop("spark.archives").strip().split(",")}
+    words = submit["entryPointArguments"]
+    assert words[words.index("--timeline") + 1] == "./timeline"
+    assert unpacked == {"environment", "timeline"}
+    assert {python.strip() for python in conf.values()} == {"./environment/bin/python"}
+    assert "venv-pack" in PAGE
+    module = ast.parse((DEPLOY / "spark_job.py").read_text())
+    assert [ast.unparse(one) for one in module.body[1:]] == ["from pipeline.cli import main", "main()"]
+    assert callable(cli.main)
+
+
+def test_the_databricks_job_runs_the_wheel_of_this_version_by_its_command() -> None:
+    (task,) = read("databricks-job.json")["tasks"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wheel = task["python_wheel_task"]
+    assert wheel["package_name"] == project["name"]
+    assert wheel["entry_point"] in project["scripts"]
+    (library,) = task["libraries"]
+    assert library["whl"].rpartition("/")[2] == f"forensics-{__version__}-py3-none-any.whl"
+    assert "databricks jobs create --json @docs/deploy/databricks-job.json\n" in PAGE
 
 
 def test_the_schedule_runs_the_task_that_is_registered() -> None:

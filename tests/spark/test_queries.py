@@ -64,6 +64,19 @@ def test_a_query_gives_the_same_rows_on_both_engines(
     assert not differences(ours, theirs, APPROXIMATE.get(name, frozenset()))
 
 
+def test_numbers_in_sentences_are_rounded_alike(duck: Engine, spark: Engine) -> None:
+    """What they really are, ties to the even digit: where Java's own way gives 13, 0.4, 0.3 and 2.68."""
+    numbers = pl.DataFrame({"x": [12.5, 0.35, 0.25, 2.675, 13.5, 1234.5, -0.5, 99.95]})
+    asked = (
+        "select x, printf('%.0f %.1f %.2f %.4g %s %%', x, x, x, x, 'of 5') as told from numbers order by x"
+    )
+    for engine in (duck, spark):
+        engine.attach("numbers", numbers)
+    assert spark.ask(asked).equals(duck.ask(asked))
+    told = dict(spark.ask(asked).rows())
+    assert (told[12.5], told[0.35]) == ("12 12.5 12.50 12.5 of 5 %", "0 0.3 0.35 0.35 of 5 %")
+
+
 def test_a_kept_table_may_be_made_anew_from_what_it_held(spark: Engine) -> None:
     spark.attach("sightings", pl.DataFrame({"target_ip": ["10.0.0.1"]}))
     spark.attach("sightings", spark.table("sightings").with_columns(pl.lit(1).alias("one")))

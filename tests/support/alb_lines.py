@@ -1,7 +1,7 @@
 """Access-log lines for tests and benchmarks: a renderer of one entry and a generator of many."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -124,18 +124,27 @@ def _connection(rng: random.Random) -> _Connection:
     )
 
 
+TARGETS = tuple(f"10.0.{n}.{n + 10}:30080" for n in range(1, 9))
+
+
 def object_lines(
-    seed: int, lines: int, *, fields: int = 33, start: datetime = START, errors: float = 0.0005
+    seed: int,
+    lines: int,
+    *,
+    fields: int = 33,
+    start: datetime = START,
+    errors: float = 0.0005,
+    seconds: int = 300,
+    targets: Sequence[str] = TARGETS,
 ) -> Iterator[str]:
-    """Lines of one object: one load balancer node, five minutes, requests shared by client connections.
+    """Lines of one object: one load balancer node, some seconds, requests shared by client connections.
 
     About 700 bytes a line; one line in 50 has an IPv6 client; ``errors`` is the share of 502s.
     """
     rng = random.Random(seed)  # noqa: S311 - made-up traffic
     connections = [_connection(rng) for _ in range(60)]
-    targets = [f"10.0.{n}.{n + 10}:30080" for n in range(1, 9)]
     node = f"198.51.100.{seed % 250 + 1}"
-    step = timedelta(seconds=300) / max(lines, 1)
+    step = timedelta(seconds=seconds) / max(lines, 1)
     for number in range(lines):
         place = rng.randrange(60)
         if rng.random() < 0.2:

@@ -24,7 +24,15 @@ def translated(query: str) -> str:
 def test_no_macro_and_no_function_of_duckdb_is_left(name: str) -> None:
     tree = sqlglot.parse_one(translated(queries.read(name)), read="databricks")
     called = {str(node.name).lower() for node in tree.find_all(exp.Anonymous)}
-    assert called <= {"conv", "format_string", "max_by", "percentile", "timestamp_micros", "unix_micros"}
+    assert called <= {
+        "conv",
+        "format_number",
+        "format_string",
+        "max_by",
+        "percentile",
+        "timestamp_micros",
+        "unix_micros",
+    }
 
 
 @pytest.mark.parametrize("name", [name for group in GROUPS for name in queries.names(group)])
@@ -72,6 +80,14 @@ def test_the_parameters_stay_parameters(name: str) -> None:
             "SELECT 1 FROM t WHERE (a, b) IN (SELECT c, d FROM u)",
         ),
         ("select * replace (0.5 as t_2) from t", "SELECT t.t_1, CAST(0.5 AS DOUBLE) AS t_2 FROM t"),
+        (
+            "select a || b as x from t qualify row_number() over (partition by x order by c) = 1",
+            (
+                "SELECT * EXCEPT (is_wanted) FROM (SELECT a || b AS x, "
+                "(ROW_NUMBER() OVER (PARTITION BY (a || b) ORDER BY c NULLS LAST) = 1) AS is_wanted "
+                "FROM t) AS qualified WHERE is_wanted"
+            ),
+        ),
         ("select minute_of(at) as x", "SELECT ((UNIX_MICROS(((at)))) DIV 60000000) AS x"),
     ],
 )
@@ -82,7 +98,14 @@ def test_what_the_engines_read_differently_is_spelt_out(ours: str, theirs: str) 
 def test_short_numbers_lose_their_idle_zeros() -> None:
     text = translated("select printf('%.4g ' || 's', a) as x")
     assert "FORMAT_STRING('%s s'" in text
-    assert "FORMAT_STRING('%.3e', CAST(a AS DOUBLE))" in text
+    assert "FORMAT_NUMBER(CAST(a AS DOUBLE), '0.000E0')" in text
+
+
+def test_numbers_are_rounded_as_in_c_beside_texts() -> None:
+    text = translated("select printf('%s: %.0f %% of %.1f', a, b, c) as x")
+    assert "FORMAT_STRING('%s: %s %% of %s', CAST(a AS STRING)" in text
+    assert "FORMAT_NUMBER(CAST(b AS DOUBLE), '0')" in text
+    assert "FORMAT_NUMBER(CAST(c AS DOUBLE), '0.0')" in text
 
 
 def test_a_macro_may_be_called_within_its_own_arguments() -> None:
