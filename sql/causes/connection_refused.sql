@@ -23,7 +23,7 @@ select
     cast(null as double) as prior_rate,
     cast(null as double) as prior_weight,
     ln(0.1 * target_rate) as log_likelihood,
-    printf('refused within %.3f s by a target ', duration_s)
+    printf('refused within %.1f ms by a target ', 1000.0 * duration_s)
     || case
         when target_age_s is null then 'of unknown age'
         when target_age_s < 7200.0 then printf('that joined %.0f min before', target_age_s / 60.0)

@@ -54,9 +54,9 @@ select
                 || coalesce(gateway_errors.error_reason, 'no reason logged')
         when 'connect_timeout' then printf('no connection within %.1f s', gateway_errors.duration_s)
         when 'no_answer' then printf('no answer for %.1f s', gateway_errors.duration_s)
-        when 'not_connected' then printf('not connected after %.3f s', gateway_errors.duration_s)
+        when 'not_connected' then printf('not connected after %.1f ms', 1000.0 * gateway_errors.duration_s)
         when 'other' then 'a line that fits no known failure'
-        else printf('cut %.3f s after dispatch', coalesce(gateway_errors.waited_s, 0.0))
+        else printf('cut %.1f ms after dispatch', 1000.0 * coalesce(gateway_errors.waited_s, 0.0))
     end
     || '; no cause fits well' as evidence
 from gateway_errors
