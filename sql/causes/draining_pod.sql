@@ -42,18 +42,36 @@ exposures as (
 
 ),
 
+span as (
+
+    select
+        min(began_at) as began_at,
+        max(failed_at) as failed_at
+    from gateway_errors
+
+),
+
+-- As far as errors reach: a clock that tells year 1 must not make a block of every ten minutes since.
+reached as (
+
+    select
+        exposures.*,
+        block_of(greatest(exposures.exposed_from, span.began_at)) as first_block,
+        block_of(least(exposures.exposed_to, span.failed_at)) as last_block
+    from exposures
+    cross join span
+    where exposures.exposed_from <= span.failed_at and exposures.exposed_to >= span.began_at
+
+),
+
 -- Errors and ends meet by ten minutes and by what leads from one to the other: so few pairs are left to compare.
 exposed as (
 
     select
         *,
-        block_of(least(exposed_from, exposed_to)) as first_block,
-        unnest(
-            generate_series(
-                block_of(least(exposed_from, exposed_to)), block_of(greatest(exposed_from, exposed_to))
-            )
-        ) as block
-    from exposures
+        unnest(generate_series(first_block, last_block)) as block
+    from reached
+    where first_block <= last_block
 
 ),
 
