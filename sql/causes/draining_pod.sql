@@ -51,27 +51,23 @@ span as (
 
 ),
 
--- As far as errors reach: a clock that tells year 1 must not make a block of every ten minutes since.
-reached as (
-
-    select
-        exposures.*,
-        block_of(greatest(exposures.exposed_from, span.began_at)) as first_block,
-        block_of(least(exposures.exposed_to, span.failed_at)) as last_block
-    from exposures
-    cross join span
-    where exposures.exposed_from <= span.failed_at and exposures.exposed_to >= span.began_at
-
-),
-
--- Errors and ends meet by ten minutes and by what leads from one to the other: so few pairs are left to compare.
+-- Errors and ends meet by ten minutes and by what leads from one to the other: so few pairs are left to compare. Blocks
+-- reach as far as errors do: a clock that tells year 1 must not make one of every ten minutes since.
 exposed as (
 
     select
         *,
-        unnest(generate_series(first_block, last_block)) as block
-    from reached
-    where first_block <= last_block
+        block_of(greatest(exposed_from, (select span.began_at from span))) as first_block,
+        unnest(
+            generate_series(
+                block_of(greatest(exposed_from, (select span.began_at from span))),
+                block_of(least(exposed_to, (select span.failed_at from span)))
+            )
+        ) as block
+    from exposures
+    where
+        exposed_from <= (select span.failed_at from span)
+        and exposed_to >= (select span.began_at from span)
 
 ),
 
